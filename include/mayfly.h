@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * mayfly: things that must not outlive their use. This header includes all of them; each part's
+ * own header is its manual.
+ */
+#ifndef MAYFLY_H
+#define MAYFLY_H
+
+#include <mayfly/api.h>
+#include <mayfly/chunk.h>
+#include <mayfly/csv.h>
+#include <mayfly/dir.h>
+#include <mayfly/error.h>
+#include <mayfly/file.h>
+#include <mayfly/manager.h>
+#include <mayfly/mkstemp.h>
+#include <mayfly/tree.h>
+#include <mayfly/where.h>
+#include <mayfly/workspace.h>
+
+#endif

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What every room stands on: failing, memory, options, paths, randomness, processes.
+ */
+#ifndef MFI_BASE_H
+#define MFI_BASE_H
+
+#include <errno.h>
+#include <mayfly/error.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "sys.h"
+
+#define MFI_PRINTF(text, first)   __attribute__((format(printf, text, first)))
+#define MFI_LENGTH(array)         (sizeof(array) / sizeof *(array))
+
+/* ---- failing (error.c) ---------------------------------------------------------------------- */
+
+/* Fills in *error (NULL: nothing) and returns `code`, so that a failing path is one line:
+ *
+ *     return mfi_fail(error, r, "openat", path, "%s; choose another directory", why);
+ *
+ * The message becomes "<operation> \"<path>\": <formatted sentence>". A NULL format gives the
+ * text of the code. */
+int mfi_fail(mayfly_error *error, int code, const char *operation, const char *path,
+             const char *format, ...) MFI_PRINTF(5, 6);
+
+/* The same with the place in the input: "<operation> \"<path>\": byte <offset>: ...". */
+int mfi_fail_at(mayfly_error *error, int code, const char *operation, const char *path,
+                int64_t offset, const char *format, ...) MFI_PRINTF(6, 7);
+
+/* Out of memory, for a request of `size` bytes. Returns -ENOMEM. */
+int mfi_fail_memory(mayfly_error *error, size_t size);
+
+/* The failure of a system call on `path` in directory `fd` (or -1): says for ENOSPC, EDQUOT and EFBIG the file
+ * system and what is free, for other codes the text and, where one is known, the way out. */
+int mfi_fail_call(mayfly_error *error, int code, const char *operation, const char *path, int fd);
+
+/* ---- scope-bound cleaning: the reason why no function here has a label ---------------------- */
+
+#define mfi_auto_fd   __attribute__((cleanup(mfi_close_fd))) int
+#define mfi_auto_free __attribute__((cleanup(mfi_free_at)))
+
+void mfi_close_fd(const int *fd);   /* closes *fd if it is not negative */
+void mfi_free_at(void *pointer_at); /* frees what the pointer there points to */
+
+static inline int mfi_take_fd(int *fd) {
+    int taken = *fd;
+    *fd = -1;
+    return taken;
+}
+
+static inline void *mfi_take_pointer(void *pointer_at) {
+    void *taken = NULL;
+    void *const none = NULL;
+    memcpy(&taken, pointer_at, sizeof taken);
+    memcpy(pointer_at, &none, sizeof none);
+    return taken;
+}
+
+#define mfi_take(variable) ((__typeof__(variable))mfi_take_pointer(&(variable)))
+
+/* ---- memory (memory.c) ---------------------------------------------------------------------- */
+
+/* A growing text or byte buffer. After a failed append it is unchanged. */
+struct mfi_buffer {
+    char *data; /* NUL after size bytes once something was appended */
+    size_t size;
+    size_t capacity;
+};
+
+#define mfi_auto_buffer __attribute__((cleanup(mfi_buffer_free))) struct mfi_buffer
+
+int mfi_buffer_append(struct mfi_buffer *buffer, const void *data, size_t size); /* 0 or -ENOMEM */
+int mfi_buffer_reserve(struct mfi_buffer *buffer, size_t more);                  /* 0 or -ENOMEM */
+void mfi_buffer_free(struct mfi_buffer *buffer);
+
+char *mfi_strdup(const char *text);                                 /* NULL: no memory */
+char *mfi_format(const char *format, ...) MFI_PRINTF(1, 2);         /* NULL: no memory */
+
+/* Copies an options struct of `given` bytes, as the caller was compiled with, into one of `known`
+ * bytes: what an older caller lacks is zero, what a newer one has must be zero.
+ * A NULL source is all defaults. Returns 0 or MAYFLY_E_OPTION with the error filled in. */
+int mfi_options_import(void *to, size_t known, const void *from, size_t given, const char *operation,
+                       mayfly_error *error);
+
+/* ---- paths (path.c) ------------------------------------------------------------------------- */
+
+/* 0, or -EINVAL with a sentence: `part` ("prefix", "suffix", "name") is to become (a part of) one
+ * file name: no separator, and not longer than a name can be. NULL is fine. */
+int mfi_check_name_part(const char *part, const char *value, mayfly_error *error);
+
+/* The same for a whole name: also not "", "." or "..". */
+int mfi_check_name(const char *name, mayfly_error *error);
+
+/* The absolute form of a path, by the working directory of now; nothing is resolved.
+ * Returns 0 and a new string, or -ENOMEM, or what getcwd says. */
+int mfi_absolute(const char *path, char **ret, mayfly_error *error);
+
+/* Opens the directory in which `path` lies, following links as the kernel does, and gives the
+ * last component: "/a/b" -> "/a", "b"; "b" -> ".", "b". A trailing slash is EINVAL.
+ * `base` points into `path`. Returns a descriptor (O_PATH) that the caller closes. */
+int mfi_open_parent(const char *path, const char **ret_base, mayfly_error *error);
+
+/* ---- randomness (random.c) ------------------------------------------------------------------ */
+
+enum { MFI_NAME_RANDOM = 13 }; /* characters: 13 of 32 are 65 bits */
+
+/* Fills `data` from this thread's pool of the kernel's random bytes; what is handed out is wiped
+ * from the pool, and a forked child starts with an empty one. 0 or -errno (no source at all). */
+int mfi_random(void *data, size_t size);
+
+/* Writes MFI_NAME_RANDOM random characters, lower case so that they stay different on
+ * file systems that fold case. No NUL. */
+int mfi_random_name(char *to);
+
+/* ---- processes (process.c) ------------------------------------------------------------------ */
+
+/* A number that differs between a process and every process forked from it, by fork(2), by
+ * clone(2) or by a library that does not call fork handlers; without a system call. Never 0. */
+uint64_t mfi_process(void);
+
+/* A lock that survives a fork (lock.c). All zero: free. */
+struct mfi_lock {
+    _Atomic uint64_t holder;
+};
+
+void mfi_lock_take(struct mfi_lock *lock);
+void mfi_lock_give(struct mfi_lock *lock);
+
+/* ---- users and environment (user.c) --------------------------------------------------------- */
+
+void mfi_user_name(uint32_t uid, char *name, size_t size); /* the number where there is no name */
+char *mfi_user_home(uint32_t uid);                         /* new memory; NULL: not known */
+
+/* Whether this process has rights that its caller lacks (set-user-ID and the like). */
+int mfi_privileged(void);
+
+/* The value, or NULL where there is none, where it is empty, and in a privileged process. */
+const char *mfi_getenv(const char *name);
+
+/* ---- results -------------------------------------------------------------------------------- */
+
+/* Closes with the result that mattered first: keeps `first` if it failed. */
+static inline int mfi_first(int first, int then) {
+    return first < 0 ? first : (then < 0 ? then : first);
+}
+
+#endif

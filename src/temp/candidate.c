@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The directories that may be the temporary one, in order, and the proof that one of them is.
+ *
+ * Invariant   a candidate is proved by doing what it is for: creating, writing and removing a file.
+ *             access(2) and mode bits lie about ACLs, read-only mounts, quotas and full disks.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "temp.h"
+
+enum source {
+    SOURCE_END = 0,
+    SOURCE_TMPDIR,
+    SOURCE_TEMP,
+    SOURCE_TMP,
+    SOURCE_SLASH_TMP,
+    SOURCE_VAR_TMP,
+    SOURCE_USR_TMP,
+    SOURCE_CWD,
+    SOURCE_HOME,
+    SOURCE_RUNTIME,
+    SOURCES,
+};
+
+static const struct {
+    const char *reason;
+    const char *variable; /* asked in the environment, or */
+    const char *path;     /* fixed */
+} sources[SOURCES] = {
+    [SOURCE_TMPDIR] = {"TMPDIR", "TMPDIR", NULL},
+    [SOURCE_TEMP] = {"TEMP", "TEMP", NULL},
+    [SOURCE_TMP] = {"TMP", "TMP", NULL},
+    [SOURCE_SLASH_TMP] = {"platform list", NULL, "/tmp"},
+    [SOURCE_VAR_TMP] = {"platform list", NULL, "/var/tmp"},
+    [SOURCE_USR_TMP] = {"platform list", NULL, "/usr/tmp"},
+    [SOURCE_CWD] = {"working directory", NULL, "."},
+    [SOURCE_HOME] = {"home", "HOME", NULL},
+    [SOURCE_RUNTIME] = {"XDG_RUNTIME_DIR", "XDG_RUNTIME_DIR", NULL},
+};
+
+static const unsigned char orders[][SOURCES] = {
+    [MAYFLY_PLACE_DEFAULT] = {SOURCE_TMPDIR, SOURCE_TEMP, SOURCE_TMP, SOURCE_SLASH_TMP,
+                              SOURCE_VAR_TMP, SOURCE_USR_TMP, SOURCE_CWD, SOURCE_HOME},
+    [MAYFLY_PLACE_SMALL] = {SOURCE_TMPDIR, SOURCE_SLASH_TMP, SOURCE_TEMP, SOURCE_TMP,
+                            SOURCE_VAR_TMP, SOURCE_USR_TMP, SOURCE_CWD, SOURCE_HOME},
+    [MAYFLY_PLACE_LARGE] = {SOURCE_VAR_TMP, SOURCE_TMPDIR, SOURCE_TEMP, SOURCE_TMP,
+                            SOURCE_SLASH_TMP, SOURCE_USR_TMP, SOURCE_CWD, SOURCE_HOME},
+    [MAYFLY_PLACE_PRIVATE] = {SOURCE_RUNTIME, SOURCE_TMPDIR, SOURCE_TEMP, SOURCE_TMP,
+                              SOURCE_SLASH_TMP, SOURCE_VAR_TMP, SOURCE_USR_TMP, SOURCE_CWD,
+                              SOURCE_HOME},
+    [MAYFLY_PLACE_NEAR] = {SOURCE_TMPDIR, SOURCE_TEMP, SOURCE_TMP, SOURCE_SLASH_TMP, SOURCE_VAR_TMP,
+                           SOURCE_USR_TMP, SOURCE_CWD, SOURCE_HOME},
+};
+
+/* The directory that a source names, NULL: none. */
+static int source_path(enum source source, char **ret, mayfly_error *error) {
+    mfi_auto_free char *home = NULL;
+    const char *path = sources[source].path;
+    if (sources[source].variable != NULL)
+        path = mfi_getenv(sources[source].variable);
+    if (path == NULL && source == SOURCE_HOME)
+        path = home = mfi_user_home((uint32_t)mfi_sys.geteuid());
+    if (path == NULL) {
+        *ret = NULL;
+        return 0;
+    }
+    const int r = mfi_absolute(path, ret, error);
+    if (r == -ENOMEM)
+        return r;
+    if (r < 0)
+        *ret = NULL; /* the working directory is gone: that candidate does not exist */
+    return 0;
+}
+
+/* `near` and the directory it lies in. */
+static int near_directory(const char *near, char **ret_dir, uint64_t *ret_device,
+                          mayfly_error *error) {
+    struct stat st;
+    mfi_auto_free char *dir = NULL;
+    int r = mfi_absolute(near, &dir, error);
+    if (r < 0)
+        return r;
+    r = mfi_sys.fstatat(AT_FDCWD, dir, &st, 0);
+    if (r < 0 || !S_ISDIR(st.st_mode)) {
+        char *slash = strrchr(dir, '/');
+        slash[slash == dir] = '\0';
+        r = mfi_sys.fstatat(AT_FDCWD, dir, &st, 0);
+    }
+    if (r < 0)
+        return mfi_fail_call(error, r, "fstatat", dir, -1);
+    *ret_device = (uint64_t)st.st_dev;
+    *ret_dir = mfi_take(dir);
+    return 0;
+}
+
+static int visit_source(enum source source, const uint64_t *device,
+                        int (*visit)(struct mfi_candidate *candidate, void *user), void *user,
+                        mayfly_error *error) {
+    mfi_auto_free char *path = NULL;
+    const int r = source_path(source, &path, error);
+    if (r < 0 || path == NULL)
+        return r;
+    struct stat st;
+    if (device != NULL &&
+        (mfi_sys.fstatat(AT_FDCWD, path, &st, 0) < 0 || (uint64_t)st.st_dev != *device))
+        return 0;
+    struct mfi_candidate candidate = {sources[source].reason, path};
+    const int result = visit(&candidate, user);
+    path = candidate.path;
+    return result;
+}
+
+int mfi_candidates(mayfly_place place, const char *near,
+                   int (*visit)(struct mfi_candidate *candidate, void *user), void *user,
+                   mayfly_error *error) {
+    if ((unsigned)place >= MFI_LENGTH(orders))
+        return mfi_fail(error, -EINVAL, "place", NULL, "%u is no MAYFLY_PLACE_", (unsigned)place);
+    mfi_auto_free char *beside = NULL;
+    uint64_t device = 0;
+    if (place == MAYFLY_PLACE_NEAR) {
+        if (near == NULL)
+            return mfi_fail(error, -EINVAL, "place", NULL, "MAYFLY_PLACE_NEAR needs a path: near");
+        const int r = near_directory(near, &beside, &device, error);
+        if (r < 0)
+            return r;
+    }
+    for (const unsigned char *source = orders[place]; *source != SOURCE_END; source++) {
+        const int r = visit_source((enum source)*source, beside == NULL ? NULL : &device, visit,
+                                   user, error);
+        if (r != 0)
+            return r;
+    }
+    if (beside == NULL)
+        return 0;
+    struct mfi_candidate candidate = {"directory of the given path", beside};
+    const int r = visit(&candidate, user);
+    beside = candidate.path;
+    return r;
+}
+
+static int check_private(const struct mfi_parent *parent, mayfly_error *error) {
+    struct stat st;
+    const int r = mfi_sys.fstatat(parent->fd, ".", &st, 0);
+    if (r < 0)
+        return mfi_fail_call(error, r, "fstatat", parent->path, -1);
+    if (st.st_uid != mfi_sys.geteuid())
+        return mfi_fail(error, -EPERM, "private", parent->path, "belongs to another user");
+    if ((st.st_mode & 077) != 0)
+        return mfi_fail(error, -EPERM, "private", parent->path, "is open to other users (mode %04o)",
+                        (unsigned)(st.st_mode & 07777));
+    return 0;
+}
+
+static int write_and_look(int fd, struct mfi_parent *parent, mayfly_error *error) {
+    struct stat st;
+    const ssize_t n = mfi_sys.write(fd, "test", 4);
+    if (n != 4)
+        return mfi_fail_call(error, n < 0 ? (int)n : -ENOSPC, "write", parent->path, fd);
+    const int r = mfi_sys.fstat(fd, &st);
+    if (r < 0)
+        return mfi_fail_call(error, r, "fstat", parent->path, -1);
+    parent->uid = st.st_uid;
+    return 0;
+}
+
+static int try_file(struct mfi_parent *parent, mayfly_error *error) {
+    char name[MFI_NAME_RANDOM + 1] = "";
+    int fd = -EEXIST;
+    for (int attempt = 0; fd == -EEXIST && attempt < 100; attempt++) {
+        const int r = mfi_random_name(name);
+        if (r < 0)
+            return mfi_fail_call(error, r, "getrandom", NULL, -1);
+        fd = mfi_sys.openat(parent->fd, name,
+                            O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    }
+    if (fd < 0)
+        return mfi_fail_call(error, fd, "openat", parent->path, -1);
+    int r = write_and_look(fd, parent, error);
+    int closed = mfi_sys.close(fd);
+    if (r == 0 && closed < 0)
+        r = mfi_fail_call(error, closed, "close", parent->path, -1);
+    closed = mfi_sys.unlinkat(parent->fd, name, 0);
+    if (r == 0 && closed < 0)
+        r = mfi_fail_call(error, closed, "unlinkat", parent->path, -1);
+    return r;
+}
+
+int mfi_candidate_prove(const char *path, int must_be_private, struct mfi_parent **ret,
+                        mayfly_error *error) {
+    struct mfi_parent *parent = NULL;
+    int r = mfi_parent_open(path, &parent, error);
+    if (r < 0)
+        return r;
+    if (must_be_private)
+        r = check_private(parent, error);
+    if (r == 0)
+        r = try_file(parent, error);
+    if (r < 0) {
+        mfi_parent_unref(parent);
+        return r;
+    }
+    *ret = parent;
+    return 0;
+}
+
+/* FNV-1a over the entries that matter; a collision would only keep a directory that was proved. */
+static uint64_t mix(uint64_t hash, const char *text) {
+    for (; *text != '\0'; text++)
+        hash = (hash ^ (unsigned char)*text) * 0x100000001b3u;
+    return (hash ^ 0xff) * 0x100000001b3u;
+}
+
+static int matters(const char *entry) {
+    static const char *const names[] = {"TMPDIR=", "TEMP=", "TMP=", "HOME=", "XDG_RUNTIME_DIR="};
+    if (entry[0] != 'T' && entry[0] != 'H' && entry[0] != 'X')
+        return 0;
+    for (size_t i = 0; i < MFI_LENGTH(names); i++)
+        if (strncmp(entry, names[i], strlen(names[i])) == 0)
+            return 1;
+    return 0;
+}
+
+uint64_t mfi_environment_signature(void) {
+    uint64_t hash = 0xcbf29ce484222325u;
+    if (environ != NULL && !mfi_privileged())
+        for (char **entry = environ; *entry != NULL; entry++)
+            if (matters(*entry))
+                hash = mix(hash, *entry);
+    return hash | 1;
+}

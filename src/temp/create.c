@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Creating: the one place where something temporary comes into being.
+ *
+ * States      for each site: name -> (slot written) -> created exclusively -> mode proved -> slot
+ *             armed with the inode
+ * Invariants  only EEXIST is answered with another name. A failure of one site leads to the next
+ *             where the caller named one. After a failure nothing is left.
+ *             The mode that was asked for holds: what the umask took is given back by descriptor.
+ * Why not umask(0) around the call: it is the whole process's (CVE-2014-2667).
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdlib.h>
+
+#include "temp.h"
+
+/* One attempt to make `name` in a parent; gives the descriptor (a file's) or 0. */
+static int make(struct mfi_parent *parent, const char *name, enum mfi_create_how how,
+                uint32_t permissions) {
+    if (how == MFI_CREATE_DIRECTORY)
+        return mfi_sys.mkdirat(parent->fd, name, (mode_t)permissions);
+    return mfi_sys.openat(parent->fd, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                          (mode_t)permissions);
+}
+
+static void unmake(struct mfi_parent *parent, const char *name, enum mfi_create_how how) {
+    (void)mfi_sys.unlinkat(parent->fd, name, how == MFI_CREATE_DIRECTORY ? AT_REMOVEDIR : 0);
+}
+
+/* Under which names, until one is free. `name` is where the slot has it. */
+static int make_some(struct mfi_parent *parent, const struct mfi_request *request,
+                     enum mfi_create_how how, char *name, mayfly_error *error) {
+    for (unsigned attempt = 0;; attempt++) {
+        int r = mfi_request_name(request, attempt, name);
+        if (r == -EEXIST)
+            return mfi_fail(error, r, "openat", parent->path,
+                            "%u names in a row are taken; remove what is left there, or name "
+                            "another directory",
+                            attempt);
+        if (r < 0)
+            return mfi_fail_call(error, r, "getrandom", parent->path, -1);
+        r = make(parent, name, how, request->permissions);
+        if (r >= 0)
+            return r;
+        if (r != -EEXIST)
+            return mfi_fail_call(error, r, how == MFI_CREATE_DIRECTORY ? "mkdirat" : "openat",
+                                 parent->path, parent->fd);
+    }
+}
+
+/* A directory that was just made, opened; one that the umask made unreadable is opened by the
+ * way around. */
+static int open_directory(struct mfi_parent *parent, const char *name, uint32_t permissions,
+                          mayfly_error *error) {
+    const int flags = O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+    int fd = mfi_sys.openat(parent->fd, name, O_RDONLY | flags, 0);
+    if (fd == -EACCES && (permissions & 0400) != 0) {
+        mfi_auto_fd by_path = mfi_sys.openat(parent->fd, name, O_PATH | flags, 0);
+        if (by_path >= 0 && mfi_sys.chmod_opath(by_path, (mode_t)permissions) == 0)
+            fd = mfi_sys.openat(parent->fd, name, O_RDONLY | flags, 0);
+    }
+    if (fd == -EACCES) /* a mode without "r" was asked for: by path it still serves */
+        fd = mfi_sys.openat(parent->fd, name, O_PATH | flags, 0);
+    if (fd < 0)
+        return mfi_fail_call(error, fd, "openat", name, parent->fd);
+    return fd;
+}
+
+/* What the umask or a default ACL changed is put right. */
+static int prove_mode(int fd, struct stat *st, uint32_t permissions, const char *name,
+                      mayfly_error *error) {
+    int r = mfi_sys.fstat(fd, st);
+    if (r < 0)
+        return mfi_fail_call(error, r, "fstat", name, -1);
+    /* A set-group-ID bit that a directory inherits is its file system's business. */
+    const uint32_t got = (uint32_t)st->st_mode & (S_ISDIR(st->st_mode) ? 05777u : 07777u);
+    if (got == permissions)
+        return 0;
+    r = mfi_sys.fchmod(fd, (mode_t)permissions);
+    if (r == -EBADF) /* O_PATH */
+        r = mfi_sys.chmod_opath(fd, (mode_t)permissions);
+    if (r < 0)
+        return mfi_fail_call(error, r, "fchmod", name, -1);
+    return 0;
+}
+
+/* One site, for good or not at all. */
+static int create_at(struct mfi_parent *parent, const struct mfi_request *request,
+                     enum mfi_create_how how, char *name, struct stat *st, mayfly_error *error) {
+    const int made = make_some(parent, request, how, name, error);
+    if (made < 0)
+        return made;
+    int fd = made;
+    if (how == MFI_CREATE_DIRECTORY)
+        fd = open_directory(parent, name, request->permissions, error);
+    int r = fd < 0 ? fd : prove_mode(fd, st, request->permissions, name, error);
+    if (r == 0 && parent->uid != MFI_UID_UNKNOWN && st->st_uid != parent->uid)
+        r = MFI_STALE; /* this process has become another user since the directory was chosen */
+    if (r == 0)
+        return fd;
+    if (fd >= 0)
+        (void)mfi_sys.close(fd);
+    unmake(parent, name, how);
+    return r;
+}
+
+/* Whether a directory that was chosen earlier should be chosen anew: it went, or we changed. */
+static int choose_again(const struct mfi_request *request, size_t site, int code) {
+    static const int reasons[] = {-ENOENT, -ENOTDIR, -EBADF, -EACCES, -EPERM, -EROFS, MFI_STALE};
+    if (site != 0 || request->dir != NULL || request->place == MAYFLY_PLACE_NEAR)
+        return 0;
+    for (size_t i = 0; i < MFI_LENGTH(reasons); i++)
+        if (reasons[i] == code)
+            return 1;
+    return 0;
+}
+
+/* Goes through the sites with `attempt` until it succeeds; tells at which it did. */
+static int over_sites(const struct mfi_request *request, size_t first_site,
+                      int (*attempt)(struct mfi_parent *parent, const struct mfi_request *request,
+                                     void *context, mayfly_error *error),
+                      void *context, size_t *ret_site, mayfly_error *error) {
+    int first_failure = 0;
+    int again = 1;
+    for (size_t site = first_site;; site++) {
+        struct mfi_parent *parent = NULL;
+        mayfly_error *report = first_failure == 0 ? error : NULL; /* the first failure wins */
+        int r = mfi_request_site(request, site, &parent, report);
+        if (r == 0)
+            return first_failure != 0
+                       ? first_failure
+                       : mfi_fail(error, -ENOENT, "openat", NULL, "no fall-back directory is left");
+        if (r > 0)
+            r = attempt(parent, request, context, report);
+        if (r >= 0 && ret_site != NULL)
+            *ret_site = site;
+        mfi_parent_unref(parent);
+        if (r >= 0)
+            return r;
+        if (again && choose_again(request, site, r)) {
+            mfi_where_stale(request->place);
+            again = 0;
+            site--; /* the same once more; wraps to the increment for site 0 */
+            continue;
+        }
+        if (r == MFI_STALE)
+            r = mfi_fail(report, -EPERM, "openat", NULL,
+                         "what is made here belongs to another user each time");
+        first_failure = first_failure == 0 ? r : first_failure;
+        if (!mfi_request_elsewhere(r))
+            return first_failure;
+    }
+}
+
+/* ---- registered ------------------------------------------------------------------------------ */
+
+struct named {
+    enum mfi_create_how how;
+    struct mfi_made *made;
+};
+
+static int attempt_named(struct mfi_parent *parent, const struct mfi_request *request,
+                         void *context, mayfly_error *error) {
+    const struct named *named = context;
+    struct mfi_slot *slot = NULL;
+    const int directory = named->how == MFI_CREATE_DIRECTORY;
+    int r = mfi_slot_reserve(parent, directory ? MFI_KIND_DIRECTORY : MFI_KIND_FILE, &slot);
+    if (r < 0)
+        return mfi_fail_memory(error, sizeof *slot);
+    slot->random_name = request->name == NULL;
+    struct stat st;
+    r = create_at(parent, request, named->how, slot->name, &st, error);
+    if (r < 0) {
+        mfi_slot_release(slot);
+        return r;
+    }
+    mfi_slot_arm(slot, (uint64_t)st.st_dev, st.st_ino);
+    *named->made = (struct mfi_made){.fd = r, .slot = slot};
+    return 0;
+}
+
+int mfi_create_named(const struct mfi_request *request, enum mfi_create_how how, size_t first_site,
+                     struct mfi_made *ret, mayfly_error *error) {
+    struct named named = {how, ret};
+    return over_sites(request, first_site, attempt_named, &named, &ret->site, error);
+}
+
+/* ---- unregistered ---------------------------------------------------------------------------- */
+
+struct loose {
+    enum mfi_create_how how;
+    int fd;
+    char *path;
+};
+
+static int attempt_loose(struct mfi_parent *parent, const struct mfi_request *request,
+                         void *context, mayfly_error *error) {
+    struct loose *loose = context;
+    struct mfi_slot stand_in = {.parent = parent};
+    struct stat st;
+    mfi_auto_fd fd = create_at(parent, request, loose->how, stand_in.name, &st, error);
+    if (fd < 0)
+        return fd;
+    loose->path = mfi_slot_path(&stand_in);
+    if (loose->path == NULL) {
+        unmake(parent, stand_in.name, loose->how);
+        return mfi_fail_memory(error, strlen(parent->path));
+    }
+    loose->fd = mfi_take_fd(&fd);
+    return 0;
+}
+
+int mfi_create_loose(const struct mfi_request *request, enum mfi_create_how how, int *ret_fd,
+                     char **ret_path, mayfly_error *error) {
+    struct loose loose = {.how = how, .fd = -1};
+    const int r = over_sites(request, 0, attempt_loose, &loose, NULL, error);
+    if (r < 0)
+        return r;
+    *ret_fd = loose.fd;
+    *ret_path = loose.path;
+    return 0;
+}
+
+/* ---- without a name -------------------------------------------------------------------------- */
+
+static int no_such_thing(int code) {
+    return code == -EOPNOTSUPP || code == -EISDIR || code == -EINVAL || code == -ENOENT;
+}
+
+static int attempt_unnamed(struct mfi_parent *parent, const struct mfi_request *request,
+                           void *context, mayfly_error *error) {
+    struct mfi_made *made = context;
+    int fd = -EOPNOTSUPP;
+    if (!atomic_load_explicit(&parent->no_tmpfile, memory_order_relaxed))
+        fd = mfi_sys.open_unnamed(parent->fd, (mode_t)request->permissions);
+    made->nameless = fd >= 0;
+    if (fd < 0 && !no_such_thing(fd))
+        return mfi_fail_call(error, fd, "openat", parent->path, parent->fd);
+    if (fd < 0) {
+        char name[256] = "";
+        struct stat st;
+        atomic_store_explicit(&parent->no_tmpfile, fd != -ENOENT, memory_order_relaxed);
+        fd = create_at(parent, request, MFI_CREATE_FILE, name, &st, error);
+        if (fd < 0)
+            return fd;
+        unmake(parent, name, MFI_CREATE_FILE);
+    }
+    made->fd = fd;
+    made->slot = NULL;
+    return 0;
+}
+
+int mfi_create_unnamed(const struct mfi_request *request, size_t first_site, struct mfi_made *ret,
+                       mayfly_error *error) {
+    struct mfi_request unnamed = *request;
+    unnamed.name = NULL;
+    return over_sites(&unnamed, first_site, attempt_unnamed, ret, &ret->site, error);
+}
