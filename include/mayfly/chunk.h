@@ -70,6 +70,13 @@ MAYFLY_API int mayfly_chunks_next(mayfly_chunks *chunks, mayfly_chunk *ret, mayf
  * Since:     0.1 */
 MAYFLY_API int mayfly_chunks_remove(mayfly_chunks *chunks, uint64_t number, mayfly_error *error);
 
+/* The pieces and their directory stay: closing the handle leaves them, and the caller owns them.
+ *
+ * Errors:    MAYFLY_E_FORKED
+ * Safety:    thread one-object | fork: MAYFLY_E_FORKED in the child | signal no
+ * Since:     0.1 */
+MAYFLY_API int mayfly_chunks_keep(mayfly_chunks *chunks, mayfly_error *error);
+
 /* The directory of the pieces. Ownership: the handle's. Safety: thread any | fork any | signal
  * yes. Since: 0.1 */
 MAYFLY_API const char *mayfly_chunks_dir(const mayfly_chunks *chunks);

@@ -98,6 +98,10 @@ int mayfly_chunks_open_sized(size_t options_size, const char *path,
     return 0;
 }
 
+int mayfly_chunks_keep(mayfly_chunks *chunks, mayfly_error *error) {
+    return mayfly_dir_keep(chunks->dir, error);
+}
+
 const char *mayfly_chunks_dir(const mayfly_chunks *chunks) {
     return mayfly_dir_path(chunks->dir);
 }

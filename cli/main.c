@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * mayfly, the command: the table of commands, and the way to one of them.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <string.h>
+
+#include "command.h"
+
+#define PLACE_OPTIONS                                                                              \
+    {"place", 0, "PLACE", "default, small, large, private or near"},                               \
+        {"near", 0, "PATH", "on the file system of PATH, to be moved there later"}
+
+static const struct cli_option where_options[] = {
+    PLACE_OPTIONS,
+    {"long", 'l', NULL, "also the reason, mode, owner, file system and free space"},
+    {"all", 'a', NULL, "every candidate in order, and whether it can be used"},
+    {"json", 0, NULL, "print JSON"},
+    {0},
+};
+
+static const struct cli_option make_options[] = {
+    {"dir", 'p', "DIR", "make it in DIR"},
+    PLACE_OPTIONS,
+    {"fallback", 0, "DIR", "where to go when the first has no room; may be repeated"},
+    {"prefix", 0, "TEXT", "what the name begins with (tmp)"},
+    {"suffix", 0, "TEXT", "what the name ends in"},
+    {"mode", 'm', "MODE", "permissions in octal, whatever the umask is (0600; 0700)"},
+    {"count", 'n', "N", "make N of them, or none (1)"},
+    {"quiet", 'q', NULL, "say nothing when it fails"},
+    {"json", 0, NULL, "print JSON"},
+    {0},
+};
+
+static const struct cli_option chunks_options[] = {
+    {"rows", 'r', "N", "records in a chunk, without the header (10000)"},
+    {"command", 'c', "CMD", "run CMD by sh for each chunk; {} is its path, else it comes last"},
+    {"jobs", 'j', "N", "so many commands at a time (1)"},
+    {"keep-going", 'k', NULL, "go on with the other chunks when a command fails"},
+    {"keep", 0, NULL, "leave the chunks and print their paths"},
+    {"no-header", 0, NULL, "the first record is data; chunks have no header"},
+    {"delimiter", 'd', "C", "the character between fields (,)"},
+    {"dir", 'p', "DIR", "make the chunks in a directory in DIR"},
+    {"quiet", 'q', NULL, "no progress bar, no summary"},
+    {0},
+};
+
+static const struct cli_option no_options[] = {{0}};
+
+const struct cli_command cli_commands[] = {
+    {"where", "", "show which directory temporary things go to, and why",
+     "Candidates, in this order: TMPDIR, TEMP and TMP of the environment; /tmp,\n"
+     "/var/tmp, /usr/tmp; the working directory; the home directory. The first in which\n"
+     "a file can be created, written and removed is taken.\n",
+     where_options, cmd_where},
+    {"file", "[TEMPLATE]", "make a temporary file and print its path",
+     "The file is yours: it is not removed. TEMPLATE may hold a run of X (at least\n"
+     "three), which is where the random part goes: job-XXXX.csv. A '/' in it is refused;\n"
+     "name the directory with --dir.\n",
+     make_options, cmd_file},
+    {"dir", "[TEMPLATE]", "make a temporary directory and print its path",
+     "The directory is yours: it is not removed. TEMPLATE as for 'mayfly file'.\n", make_options,
+     cmd_dir},
+    {"chunks", "FILE.csv [-- COMMAND [ARG...]]",
+     "split a CSV file into temporary chunks and run a command on each",
+     "Records are those of RFC 4180: a line break within quotes does not split one.\n"
+     "Every chunk has the header on top. FILE.csv may be - for the standard input.\n"
+     "The command finds the chunk's path in {} (or as its last argument) and in\n"
+     "MAYFLY_CHUNK; MAYFLY_CHUNK_NUMBER and MAYFLY_CHUNK_ROWS tell the rest. With --jobs\n"
+     "the output of each command is kept together and printed in the order of chunks.\n"
+     "Chunks are made as they are needed and removed when their command has ended, also\n"
+     "when it fails and when this command is interrupted.\n"
+     "\n"
+     "Exit status: 0 when all commands succeeded, 1 when one failed, 2 for wrong usage.\n",
+     chunks_options, cmd_chunks},
+    {"completion", "bash", "print the completion for a shell", "", no_options, cmd_completion},
+    {"help", "[COMMAND]", "show what the commands do", "", no_options, cmd_help},
+    {"version", "", "show the version", "", no_options, cmd_version},
+    {0},
+};
+
+const struct cli_command *cli_find(const char *name) {
+    for (const struct cli_command *command = cli_commands; command->name != NULL; command++)
+        if (strcmp(command->name, name) == 0)
+            return command;
+    return NULL;
+}
+
+/* How many letters must be added, left out or exchanged (Levenshtein), for short names. */
+static size_t distance(const char *one, const char *other) {
+    size_t row[32];
+    const size_t width = strlen(other);
+    if (width >= 32)
+        return 99;
+    for (size_t j = 0; j <= width; j++)
+        row[j] = j;
+    for (size_t i = 1; one[i - 1] != '\0'; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= width; j++) {
+            const size_t above = row[j];
+            const size_t change = diagonal + (one[i - 1] != other[j - 1]);
+            const size_t step = (above < row[j - 1] ? above : row[j - 1]) + 1;
+            row[j] = change < step ? change : step;
+            diagonal = above;
+        }
+    }
+    return row[width];
+}
+
+static int unknown(const char *name) {
+    const char *nearest = NULL;
+    size_t best = 3;
+    for (const struct cli_command *command = cli_commands; command->name != NULL; command++) {
+        const size_t d = distance(name, command->name);
+        if (d < best) {
+            best = d;
+            nearest = command->name;
+        }
+    }
+    if (nearest != NULL)
+        return cli_usage("there is no command '%s'; did you mean '%s'?", name, nearest);
+    return cli_usage("there is no command '%s'", name);
+}
+
+/* What was printed must have arrived: a full disk is a failure. */
+static int finish(int status) {
+    if (ferror(stdout) || fflush(stdout) != 0)
+        return cli_say(EXIT_FAILED, "standard output: %s", strerror(errno));
+    return status;
+}
+
+int main(int argc, char **argv) {
+    struct cli_values values;
+    if (argc < 2)
+        return cli_usage("a command is missing");
+    const char *name = argv[1];
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+        name = "help";
+    if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0)
+        name = "version";
+    const struct cli_command *command = cli_find(name);
+    if (command == NULL)
+        return unknown(name);
+    const int parsed = cli_parse(command, argc - 2, argv + 2, &values);
+    if (parsed < 0) {
+        cli_print_help(command);
+        return finish(EXIT_OK);
+    }
+    return finish(parsed != 0 ? parsed : command->run(&values));
+}
