@@ -320,8 +320,10 @@ static void stand_for_target(struct persist *p) {
 static int into_place(struct persist *p) {
     mayfly_file *file = p->file;
     int r = -EXDEV;
-    if (file->store.base.ops == &mfi_disk_ops)
-        r = file->slot != NULL ? by_rename(p) : by_link(p);
+    if (file->store.base.ops == &mfi_disk_ops && file->slot != NULL)
+        r = by_rename(p);
+    else if (file->store.base.ops == &mfi_disk_ops && (file->flags & MFI_NAMELESS) != 0)
+        r = by_link(p); /* an inode whose last name was removed cannot be linked again */
     if (r != -EXDEV)
         return r;
     if ((p->flags & MAYFLY_ATOMIC_ONLY) != 0)

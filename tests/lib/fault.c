@@ -76,6 +76,14 @@ MFI_SYSCALLS(WRAP)
 #define MEMBER(type, name, parameters, arguments) .name = wrap_##name,
 static const struct mfi_sys wrapped = {MFI_SYSCALLS(MEMBER)};
 
+/* A close that fails has closed all the same (close(2)). */
+static int close_and_fail(int fd) {
+    const int r = wrap_close(fd);
+    if (r < 0)
+        (void)mfi_sys_real.close(fd);
+    return r;
+}
+
 void mft_fault_refuse(const char *name, long n, int code, int onward) {
     for (size_t i = 0; i < sizeof counters / sizeof *counters; i++)
         counters[i].calls = 0;
@@ -86,6 +94,7 @@ void mft_fault_refuse(const char *name, long n, int code, int onward) {
     wanted_onward = onward;
     last = "";
     mfi_sys = wrapped;
+    mfi_sys.close = close_and_fail;
 }
 
 void mft_fault_count(void) {

@@ -271,7 +271,7 @@ static int compare_process(void *context) {
     return mfi_process() != *(uint64_t *)context ? 0 : 1;
 }
 
-static void a_fork_is_noticed_also_where_pages_cannot_be_wiped(void **state) {
+static void a_fork_is_noticed_without_a_system_call(void **state) {
     (void)state;
     uint64_t mine = mfi_process();
     assert_int_equal(mft_fork(compare_process, &mine), 0);
@@ -286,7 +286,7 @@ static int without_wiping(void *context) {
 }
 
 /* In a program of its own, in which nothing asked before: see main. */
-static void fall_back_is_tested_in_a_fresh_process(void **state) {
+static void a_fork_is_noticed_also_where_pages_cannot_be_wiped(void **state) {
     (void)state;
     char self[1024], command[1100];
     const ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
@@ -315,8 +315,8 @@ int main(int argc, char **argv) {
         MFT(quick_exit_does_so_too),
         MFT(a_forked_child_removes_nothing_of_its_parents_however_it_ends),
         MFT(a_child_reads_without_moving_the_parents_position),
+        MFT(a_fork_is_noticed_without_a_system_call),
         MFT(a_fork_is_noticed_also_where_pages_cannot_be_wiped),
-        MFT(fall_back_is_tested_in_a_fresh_process),
     };
     return MFT_MAIN(tests);
 }
