@@ -249,7 +249,7 @@ int mayfly_file_read_all(mayfly_file *file, char **ret, size_t *ret_size, mayfly
         return (int)left;
     left -= file->position;
     mfi_auto_buffer all = {0};
-    for (size_t room = left > 0 ? (size_t)left + 1 : 4096;; room = 65536) {
+    for (size_t room = (left > 0 ? (size_t)left : 0) + 64;; room = 65536) {
         if (mfi_buffer_reserve(&all, room) < 0)
             return mfi_fail_memory(error, room);
         const int64_t n = mayfly_file_read(file, all.data + all.size, room, error);
