@@ -332,6 +332,7 @@ int mayfly_file_flush(mayfly_file *file, mayfly_error *error) {
     if (r < 0)
         return r;
     r = mfi_file_settle(file, 0, error);
+    mfi_raw_forget(file); /* from here on other programs may write what is read next */
     return (int)leave_with(file, r, error);
 }
 

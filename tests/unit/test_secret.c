@@ -1,3 +1,255 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * F6: sensitive data.
+ */
+#define _GNU_SOURCE
 #include "../lib/harness.h"
-static void nothing_yet(void **state) { (void)state; }
-int main(void) { const struct CMUnitTest tests[] = { MFT(nothing_yet) }; return MFT_MAIN(tests); }
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../../src/base/sys.h"
+#include "../../src/temp/store.h"
+#include "../lib/fault.h"
+
+static const char plain[] = "the launch code is 0000, do not tell";
+
+/* A secret file on disk; NULL in a build without libsodium. */
+static mayfly_file *on_disk(void) {
+    mayfly_file *file = NULL;
+    const int r = mayfly_named_temporary_file(&(mayfly_file_options){.secret = true}, &file,
+                                              &mft_error);
+    if (r == -ENOTSUP)
+        mft_skip("this build has no libsodium");
+    if (r < 0)
+        fail_msg("%s", mft_error.message);
+    return file;
+}
+
+static mayfly_file *in_memory(const mayfly_file_options *options) {
+    mayfly_file *file = NULL;
+    const int r = mayfly_temporary_file(options, &file, &mft_error);
+    if (r == -ENOTSUP)
+        mft_skip("this build has no libsodium");
+    if (r < 0)
+        fail_msg("%s", mft_error.message);
+    return file;
+}
+
+static int holds(const char *path, const char *text) {
+    size_t size = 0;
+    char *data = mft_read(path, &size);
+    const int found = memmem(data, size, text, strlen(text)) != NULL;
+    free(data);
+    return found;
+}
+
+static void F6_a_plain_file_is_0600_as_fstat_proves(void **state) {
+    (void)state;
+    struct stat st;
+    mayfly_auto(mayfly_file) file = NULL;
+    mft_ok(mayfly_named_temporary_file(&(mayfly_file_options){.mode = "w+t", .prefix = "secure_"},
+                                       &file, &mft_error));
+    assert_int_equal(fstat(mayfly_file_fd(file, NULL), &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+}
+
+static void F6_nothing_of_a_secret_file_is_readable_on_disk(void **state) {
+    (void)state;
+    mayfly_auto(mayfly_file) file = on_disk();
+    char back[64] = "", *copy = mft_path("copy");
+    for (int i = 0; i < 1000; i++)
+        mft_ok(mayfly_file_write(file, plain, sizeof plain - 1, &mft_error));
+    mft_ok(mayfly_file_flush(file, &mft_error));
+    assert_int_equal(mft_mode(mayfly_file_path(file)), 0600);
+    assert_false(holds(mayfly_file_path(file), "launch"));
+    assert_int_equal(link(mayfly_file_path(file), copy), 0);
+    assert_int_equal(mayfly_file_pread(file, back, sizeof plain - 1, 0, NULL), sizeof plain - 1);
+    assert_string_equal(back, plain);
+    mft_fails(-ENOTSUP, mayfly_file_fd(file, &mft_error));
+    mft_ok(mayfly_file_close(&file, &mft_error));
+    assert_false(holds(copy, "launch")); /* nor afterwards */
+    assert_int_equal(unlink(copy), 0);
+}
+
+static void F6_the_same_content_is_never_encrypted_the_same_way_twice(void **state) {
+    (void)state;
+    mayfly_auto(mayfly_file) file = on_disk();
+    size_t one_size = 0, two_size = 0;
+    mft_ok(mayfly_file_pwrite(file, plain, sizeof plain, 0, &mft_error));
+    mft_ok(mayfly_file_flush(file, &mft_error));
+    char *one = mft_read(mayfly_file_path(file), &one_size);
+    mft_ok(mayfly_file_pwrite(file, plain, sizeof plain, 0, &mft_error));
+    mft_ok(mayfly_file_flush(file, &mft_error));
+    char *two = mft_read(mayfly_file_path(file), &two_size);
+    assert_int_equal(one_size, two_size);
+    size_t same = 0;
+    for (size_t i = 0; i < one_size; i++)
+        same += one[i] == two[i];
+    assert_true(same < one_size / 16);
+    free(one);
+    free(two);
+}
+
+static void F6_a_bit_that_was_changed_on_disk_is_noticed(void **state) {
+    (void)state;
+    static const long places[] = {0, 30, 2000, 4135, 4136 + 5};
+    for (size_t i = 0; i < 5; i++) {
+        mayfly_auto(mayfly_file) file = on_disk();
+        static char data[8192];
+        char byte;
+        mft_ok(mayfly_file_write(file, data, sizeof data, &mft_error));
+        mft_ok(mayfly_file_flush(file, &mft_error));
+        const int fd = open(mayfly_file_path(file), O_RDWR | O_CLOEXEC);
+        assert_int_equal(pread(fd, &byte, 1, places[i]), 1);
+        byte ^= 4;
+        assert_int_equal(pwrite(fd, &byte, 1, places[i]), 1);
+        assert_int_equal(close(fd), 0);
+        mft_fails(MAYFLY_E_SYNTAX, mayfly_file_pread(file, data, sizeof data, 0, &mft_error));
+        assert_non_null(strstr(mft_error.message, "altered"));
+    }
+}
+
+static void F6_blocks_that_were_exchanged_are_noticed(void **state) {
+    (void)state;
+    mayfly_auto(mayfly_file) file = on_disk();
+    static char data[8192], one[4136], two[4136];
+    mft_ok(mayfly_file_write(file, data, sizeof data, &mft_error));
+    mft_ok(mayfly_file_flush(file, &mft_error));
+    const int fd = open(mayfly_file_path(file), O_RDWR | O_CLOEXEC);
+    assert_int_equal(pread(fd, one, 4136, 0) + pread(fd, two, 4136, 4136), 2 * 4136);
+    assert_int_equal(pwrite(fd, two, 4136, 0) + pwrite(fd, one, 4136, 4136), 2 * 4136);
+    assert_int_equal(close(fd), 0);
+    mft_fails(MAYFLY_E_SYNTAX, mayfly_file_pread(file, data, sizeof data, 0, &mft_error));
+}
+
+static void F6_in_memory_it_is_locked_and_left_out_of_core_dumps(void **state) {
+    (void)state;
+    mayfly_auto(mayfly_file) file = in_memory(&(mayfly_file_options){.secret = true});
+    static char smaps[1 << 20];
+    mft_fault_refuse("memfd_secret", 1, -ENOSYS, 1); /* the ordinary kind of locked memory */
+    mft_ok(mayfly_file_write(file, plain, sizeof plain, &mft_error));
+    mft_fault_end();
+    assert_false(mayfly_file_rolled(file));
+    const char *data = ((const union mfi_any_store *)(const void *)file)->memory.data;
+    assert_string_equal(data, plain);
+    FILE *stream = fopen("/proc/self/smaps", "r");
+    if (stream == NULL)
+        mft_skip("/proc/self/smaps cannot be read");
+    const size_t n = fread(smaps, 1, sizeof smaps - 1, stream);
+    smaps[n] = '\0';
+    (void)fclose(stream);
+    char start[32];
+    snprintf(start, sizeof start, "%lx-", (unsigned long)(uintptr_t)data);
+    const char *entry = strstr(smaps, start);
+    const char *flags = entry == NULL ? NULL : strstr(entry, "VmFlags:");
+    if (flags == NULL)
+        mft_skip("smaps tells no flags here");
+    char line[256];
+    snprintf(line, sizeof line, "%.*s ", (int)strcspn(flags, "\n"), flags);
+    assert_non_null(strstr(line, " lo ")); /* locked */
+    assert_non_null(strstr(line, " dd ")); /* not dumped */
+    assert_non_null(strstr(line, " wf ")); /* wiped in a forked child */
+}
+
+static int wiped;
+static size_t unmapped;
+static int look_before_unmapping(void *memory, size_t size) {
+    const char *bytes = memory;
+    wiped = 1;
+    for (size_t i = 0; i < size; i++)
+        wiped &= bytes[i] == 0;
+    unmapped += size;
+    return mfi_sys_real.munmap(memory, size);
+}
+
+static void F6_memory_is_wiped_before_it_is_given_back(void **state) {
+    (void)state;
+    mayfly_auto(mayfly_file) file = in_memory(&(mayfly_file_options){.secret = true});
+    mft_ok(mayfly_file_write(file, plain, sizeof plain, &mft_error));
+    mfi_sys.munmap = look_before_unmapping;
+    unmapped = 0;
+    mft_ok(mayfly_file_close(&file, &mft_error));
+    assert_true(wiped && unmapped >= 4096);
+    file = on_disk();
+    mft_ok(mayfly_file_write(file, plain, sizeof plain, &mft_error));
+    unmapped = 0;
+    mft_ok(mayfly_file_close(&file, &mft_error));
+    mfi_sys = mfi_sys_real;
+    assert_true(wiped && unmapped >= 4096); /* the key among it */
+}
+
+static int large_locks_fail(const void *memory, size_t size) {
+    return size > 150000 ? -ENOMEM : mfi_sys_real.mlock(memory, size);
+}
+
+static void F6_past_the_limit_of_locked_memory_nothing_is_lost(void **state) {
+    (void)state;
+    mayfly_auto(mayfly_file) file = in_memory(&(mayfly_file_options){.secret = true});
+    static char block[10000], back[10000];
+    mfi_sys.mlock = large_locks_fail;
+    for (int i = 0; i < 40; i++) {
+        memset(block, 'a' + i % 26, sizeof block);
+        mft_ok(mayfly_file_write(file, block, sizeof block, &mft_error));
+    }
+    mfi_sys = mfi_sys_real;
+    assert_true(mayfly_file_rolled(file));
+    assert_true(mayfly_file_nameless(file));
+    for (int i = 0; i < 40; i++) {
+        memset(block, 'a' + i % 26, sizeof block);
+        assert_int_equal(mayfly_file_pread(file, back, sizeof back, i * (int)sizeof back, NULL),
+                         sizeof back);
+        assert_memory_equal(back, block, sizeof block);
+    }
+}
+
+static int read_it(void *context) {
+    char data[8];
+    return mayfly_file_pread(context, data, sizeof data, 0, NULL) == MAYFLY_E_FORKED ? 0 : 1;
+}
+
+static void F6_a_forked_child_does_not_get_it(void **state) {
+    (void)state;
+    mayfly_auto(mayfly_file) memory = in_memory(&(mayfly_file_options){.secret = true});
+    mayfly_auto(mayfly_file) disk = on_disk();
+    mft_ok(mayfly_file_write(memory, plain, sizeof plain, &mft_error));
+    mft_ok(mayfly_file_write(disk, plain, sizeof plain, &mft_error));
+    assert_int_equal(mft_fork(read_it, memory), 0);
+    assert_int_equal(mft_fork(read_it, disk), 0);
+}
+
+static void F6_a_failed_write_shows_nothing_when_the_file_grows_later(void **state) {
+    (void)state;
+    mayfly_auto(mayfly_file) file = on_disk();
+    static char data[200000], back[200000];
+    memset(data, 'x', sizeof data);
+    mft_ok(mayfly_file_write(file, "begin", 5, &mft_error));
+    mft_ok(mayfly_file_flush(file, &mft_error));
+    mft_fault_refuse("pwrite", 2, -ENOSPC, 0); /* after the first batch of blocks */
+    mft_fails(-ENOSPC, mayfly_file_write(file, data, sizeof data, &mft_error));
+    mft_fault_end();
+    assert_int_equal(mayfly_file_size(file, NULL), 5);
+    mft_ok(mayfly_file_truncate(file, 150000, &mft_error));
+    assert_int_equal(mayfly_file_pread(file, back, sizeof back, 0, NULL), 150000);
+    memset(data, 0, sizeof data);
+    memcpy(data, "begin", 5);
+    assert_memory_equal(back, data, 150000);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        MFT(F6_a_plain_file_is_0600_as_fstat_proves),
+        MFT(F6_nothing_of_a_secret_file_is_readable_on_disk),
+        MFT(F6_the_same_content_is_never_encrypted_the_same_way_twice),
+        MFT(F6_a_bit_that_was_changed_on_disk_is_noticed),
+        MFT(F6_blocks_that_were_exchanged_are_noticed),
+        MFT(F6_in_memory_it_is_locked_and_left_out_of_core_dumps),
+        MFT(F6_memory_is_wiped_before_it_is_given_back),
+        MFT(F6_past_the_limit_of_locked_memory_nothing_is_lost),
+        MFT(F6_a_forked_child_does_not_get_it),
+        MFT(F6_a_failed_write_shows_nothing_when_the_file_grows_later),
+    };
+    return MFT_MAIN(tests);
+}
