@@ -19,7 +19,7 @@ mayfly_error mft_error;
 
 static char tmp[4096];
 static int descriptors;
-static char *paths[256];
+static char *paths[4096];
 static size_t path_count;
 
 const char *mft_program(const char *source) {
