@@ -116,6 +116,9 @@ int64_t mfi_text_read_line(mayfly_file *file, char **line, size_t *capacity, may
 int64_t mfi_text_seek(mayfly_file *file, int64_t offset, int whence, mayfly_error *error);
 int64_t mfi_text_tell(mayfly_file *file, mayfly_error *error);
 
+/* Reads over `size` bytes of UTF-8. Returns the position after them, as tell does. */
+int64_t mfi_text_skip(mayfly_file *file, int64_t size, mayfly_error *error);
+
 /* Encodes what is still held (the first bytes of a character that was split between two writes is
  * an error -EILSEQ when `final`) and forgets what was decoded ahead, moving file->position to where the reader is.
  * Called before anything else looks at the bytes: flush, truncate, size, fd, close. */

@@ -21,6 +21,10 @@ struct mfi_stream {
     FILE *fp;
     int fd;     /* >= 0: the duplicate under it */
     int inside; /* a cookie function is at work: the handle is not entered twice */
+
+    /* text: the last piece that the stream was given, and where it began in the file */
+    int64_t piece_at;
+    int64_t piece_size;
 };
 
 /* ---- cookie functions ------------------------------------------------------------------------ */
@@ -36,7 +40,9 @@ static ssize_t cookie_result(mayfly_file *file, int64_t result) {
 static ssize_t cookie_read(void *cookie, char *data, size_t size) {
     mayfly_file *file = cookie;
     file->stream->inside = 1;
-    return cookie_result(file, mayfly_file_read(file, data, size, NULL));
+    file->stream->piece_at = mayfly_file_tell(file, NULL);
+    file->stream->piece_size = mayfly_file_read(file, data, size, NULL);
+    return cookie_result(file, file->stream->piece_size);
 }
 
 /* fopencookie(3): a write function returns 0 for an error, never a negative value. */
@@ -47,10 +53,22 @@ static ssize_t cookie_write(void *cookie, const char *data, size_t size) {
     return cookie_result(file, r) < 0 ? 0 : (ssize_t)size;
 }
 
+/* A stream gives back what was not read of its buffer by a step backwards. In a text file a step
+ * in bytes of UTF-8 means nothing: the piece is read again, up to there. */
+static int64_t give_back(mayfly_file *file, int64_t step) {
+    const int64_t keep = file->stream->piece_size + step;
+    if (step >= 0 || keep < 0)
+        return mayfly_file_seek(file, step, SEEK_CUR, NULL);
+    const int64_t r = mayfly_file_seek(file, file->stream->piece_at, SEEK_SET, NULL);
+    return r < 0 ? r : mfi_text_skip(file, keep, NULL);
+}
+
 static int cookie_seek(void *cookie, off64_t *offset, int whence) {
     mayfly_file *file = cookie;
     file->stream->inside = 1;
-    const int64_t at = mayfly_file_seek(file, *offset, whence, NULL);
+    const int64_t at = file->text != NULL && whence == SEEK_CUR
+                           ? give_back(file, *offset)
+                           : mayfly_file_seek(file, *offset, whence, NULL);
     if (at >= 0)
         *offset = (off64_t)at;
     return cookie_result(file, at < 0 ? at : 0) < 0 ? -1 : 0;

@@ -253,6 +253,12 @@ int mfi_text_stop_reading(mayfly_file *file, mayfly_error *error) {
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
+/* 1: out has something to read, 0: the end, or a failure. */
+static int need_out(mayfly_file *file, mayfly_error *error) {
+    const struct mfi_text *text = file->text;
+    return text->reading && text->out_used < text->out.size ? 1 : fill(file, error);
+}
+
 /* The most that fits, in whole characters. */
 static size_t whole(const char *data, size_t size, size_t room) {
     if (size <= room)
@@ -285,6 +291,22 @@ int64_t mfi_text_read(mayfly_file *file, char *data, size_t size, mayfly_error *
         text->out_used += n;
     }
     return (int64_t)have;
+}
+
+int64_t mfi_text_skip(mayfly_file *file, int64_t size, mayfly_error *error) {
+    struct mfi_text *text = file->text;
+    while (size > 0) {
+        const int r = need_out(file, error);
+        if (r < 0)
+            return r;
+        if (r == 0)
+            break;
+        const int64_t left = (int64_t)(text->out.size - text->out_used);
+        const int64_t n = size < left ? size : left;
+        text->out_used += (size_t)n;
+        size -= n;
+    }
+    return mfi_text_tell(file, error);
 }
 
 /* ---- lines ----------------------------------------------------------------------------------- */
@@ -330,12 +352,6 @@ static int append_line(char **line, size_t *capacity, size_t *length, const char
     *length += n;
     (*line)[*length] = '\0';
     return 0;
-}
-
-/* 1: out has something to read, 0: the end, or a failure. */
-static int need_out(mayfly_file *file, mayfly_error *error) {
-    const struct mfi_text *text = file->text;
-    return text->reading && text->out_used < text->out.size ? 1 : fill(file, error);
 }
 
 /* After a '\r' at the end of a chunk: a '\n' that follows belongs to it. */
