@@ -1,3 +1,142 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * K3: a private directory, and what is carried out of it.
+ */
+#define _GNU_SOURCE
 #include "../lib/harness.h"
-static void nothing_yet(void **state) { (void)state; }
-int main(void) { const struct CMUnitTest tests[] = { MFT(nothing_yet) }; return MFT_MAIN(tests); }
+
+#include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../lib/fault.h"
+
+static mayfly_workspace *begin(bool keep_on_error) {
+    mayfly_workspace *work = NULL;
+    if (mayfly_workspace_begin(&(mayfly_workspace_options){.keep_on_error = keep_on_error}, &work,
+                               &mft_error) < 0)
+        fail_msg("%s", mft_error.message);
+    return work;
+}
+
+static void put(mayfly_workspace *work, const char *name, const char *text) {
+    mayfly_auto(mayfly_file) file = NULL;
+    if (mayfly_dir_file(mayfly_workspace_dir(work), name, NULL, &file, &mft_error) < 0 ||
+        mayfly_file_write(file, text, strlen(text), &mft_error) < 0 ||
+        mayfly_file_close(&file, &mft_error) < 0)
+        fail_msg("%s", mft_error.message);
+}
+
+static void K3_results_are_carried_out_and_the_rest_goes(void **state) {
+    (void)state;
+    char *input = mft_path("talk.pdf"), *one = mft_path("one"), *two = mft_path("two"), path[4200];
+    mft_write(input, "the input");
+    mft_write(two, "old");
+    mayfly_workspace *work = begin(false);
+    size_t count = 0;
+    mft_ok(mayfly_workspace_copy_in(work, input, "in/input.pdf", &mft_error));
+    mft_ok(mayfly_workspace_copy_in(work, input, NULL, &mft_error));
+    mft_fails(-EEXIST, mayfly_workspace_copy_in(work, input, NULL, &mft_error));
+    snprintf(path, sizeof path, "%s/in/input.pdf", mayfly_workspace_path(work));
+    assert_true(mft_is(path, "the input"));
+    mft_ok(mayfly_dir_mkdir(mayfly_workspace_dir(work), "output", &mft_error));
+    mft_ok(mayfly_workspace_carry_out(work, "output/text.txt", one, 0, &mft_error));
+    mft_ok(mayfly_workspace_carry_out(work, "output/data.json", two, MAYFLY_DURABLE, &mft_error));
+    put(work, "output/text.txt", "text");
+    put(work, "output/data.json", "{}");
+    mft_ok(mayfly_workspace_commit(work, &count, &mft_error));
+    assert_int_equal(count, 2);
+    mft_fails(-EPERM, mayfly_workspace_commit(work, NULL, &mft_error));
+    mft_ok(mayfly_workspace_close(&work, &mft_error));
+    assert_true(mft_is(one, "text") && mft_is(two, "{}"));
+    assert_int_equal(unlink(input) | unlink(one) | unlink(two), 0);
+    assert_int_equal(mft_entries(mft_tmp()), 0);
+}
+
+static void K3_nothing_is_carried_out_if_one_result_is_missing_or_does_not_fit(void **state) {
+    (void)state;
+    char *one = mft_path("one"), *two = mft_path("two");
+    size_t count = 9;
+    mft_write(one, "old one");
+    mft_write(two, "old two");
+    mayfly_workspace *work = begin(false);
+    put(work, "a", "new one");
+    mft_ok(mayfly_workspace_carry_out(work, "a", one, 0, &mft_error));
+    mft_ok(mayfly_workspace_carry_out(work, "b", two, 0, &mft_error));
+    mft_fails(-ENOENT, mayfly_workspace_commit(work, &count, &mft_error));
+    assert_int_equal(count, 0);
+    assert_true(mft_is(one, "old one") && mft_is(two, "old two"));
+    put(work, "b", "new two");
+    for (int i = 1; i < 3; i++) {
+        mft_fault_refuse("copy_file_range", 2 * i - 1, -ENOSPC, 0);
+        mft_fails(-ENOSPC, mayfly_workspace_commit(work, &count, &mft_error));
+        mft_fault_end();
+        assert_int_equal(count, 0);
+        assert_true(mft_is(one, "old one") && mft_is(two, "old two"));
+        assert_int_equal(mft_entries(mft_tmp()), 3); /* nothing staged is left */
+    }
+    mft_ok(mayfly_workspace_commit(work, &count, &mft_error));
+    mft_ok(mayfly_workspace_close(&work, &mft_error));
+    assert_true(mft_is(one, "new one") && mft_is(two, "new two"));
+    assert_int_equal(unlink(one) | unlink(two), 0);
+}
+
+static void K3_keep_on_error_leaves_it_to_be_looked_at(void **state) {
+    (void)state;
+    mayfly_workspace *work = begin(true);
+    char *path = mft_path(strrchr(mayfly_workspace_path(work), '/') + 1);
+    put(work, "clue", "x");
+    mft_ok(mayfly_workspace_close(&work, &mft_error));
+    assert_int_equal(mft_entries(path), 1);
+    mft_remove(path);
+    work = begin(true);
+    mft_ok(mayfly_workspace_commit(work, NULL, &mft_error));
+    mft_ok(mayfly_workspace_close(&work, &mft_error));
+    work = begin(false);
+    mft_ok(mayfly_workspace_close(&work, &mft_error));
+    assert_int_equal(mft_entries(mft_tmp()), 0);
+}
+
+static void K3_copies_are_the_same_by_every_way_and_keep_the_execute_bit(void **state) {
+    (void)state;
+    static char large[700000];
+    char *input = mft_path("input"), path[4200];
+    memset(large, 'x', sizeof large - 1);
+    mft_write(input, large);
+    assert_int_equal(chmod(input, 0755), 0);
+    static const char *const refused[] = {"none", "reflink", "copy_file_range"};
+    for (int i = 0; i < 3; i++) {
+        mayfly_workspace *work = begin(false);
+        mft_fault_refuse(refused[i], 1, -EOPNOTSUPP, 1);
+        mft_ok(mayfly_workspace_copy_in(work, input, NULL, &mft_error));
+        mft_fault_end();
+        snprintf(path, sizeof path, "%s/input", mayfly_workspace_path(work));
+        assert_true(mft_is(path, large));
+        assert_int_equal(mft_mode(path), 0700);
+        mft_ok(mayfly_workspace_close(&work, &mft_error));
+    }
+    assert_int_equal(unlink(input), 0);
+}
+
+static void K3_names_do_not_lead_out(void **state) {
+    (void)state;
+    mayfly_auto(mayfly_workspace) work = begin(false);
+    char *input = mft_path("input");
+    mft_write(input, "x");
+    mft_fails(-EINVAL, mayfly_workspace_copy_in(work, input, "../x", &mft_error));
+    mft_fails(-EINVAL, mayfly_workspace_copy_in(work, mft_tmp(), "x", &mft_error));
+    mft_fails(-EINVAL, mayfly_workspace_carry_out(work, "../x", "y", 0, &mft_error));
+    mft_fails(-EINVAL, mayfly_workspace_carry_out(work, "/etc/passwd", "y", 0, &mft_error));
+    assert_int_equal(unlink(input), 0);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        MFT(K3_results_are_carried_out_and_the_rest_goes),
+        MFT(K3_nothing_is_carried_out_if_one_result_is_missing_or_does_not_fit),
+        MFT(K3_keep_on_error_leaves_it_to_be_looked_at),
+        MFT(K3_copies_are_the_same_by_every_way_and_keep_the_execute_bit),
+        MFT(K3_names_do_not_lead_out),
+    };
+    return MFT_MAIN(tests);
+}
