@@ -207,8 +207,8 @@ MAYFLY_API int mayfly_file_writev(mayfly_file *file, const mayfly_slice *slices,
                                   mayfly_error *error);
 
 /* The same at a given offset in bytes, leaving the position where it is. Binary files only
- * (-EINVAL); writing with mode "a" still appends. Errors and safety: as read and write.
- * Since: 0.1 */
+ * (-EINVAL); writing with mode "a" still appends. Errors: as read and write.
+ * Safety: as read and write. Since: 0.1 */
 MAYFLY_API int64_t mayfly_file_pread(mayfly_file *file, void *data, size_t size, int64_t offset,
                                      mayfly_error *error);
 MAYFLY_API int mayfly_file_pwrite(mayfly_file *file, const void *data, size_t size, int64_t offset,

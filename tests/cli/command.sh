@@ -1,0 +1,173 @@
+#!/bin/sh
+# The command, as a shell user meets it. Prints "ok NAME" or "not ok NAME" for each case.
+set -u
+mayfly=$MFT_BUILD/mayfly
+table=$MFT_SOURCE/examples/data/debian-packages.csv
+base=$(mktemp -d)
+trap 'rm -rf "$base"' EXIT
+unset TEMP TMP XDG_RUNTIME_DIR
+failed=0
+
+# Each case has a TMPDIR of its own, which must be empty at its end.
+check() { # name, a condition to be evaluated
+    TMPDIR=$(mktemp -d "$base/t.XXXXXX")
+    export TMPDIR
+    if eval "$2" >"$base/out" 2>&1 && [ -z "$(ls -A "$TMPDIR")" ]; then
+        echo "ok $1"
+    else
+        echo "not ok $1"
+        sed 's/^/    /' "$base/out"
+        ls -A "$TMPDIR" | sed 's/^/    left: /'
+        failed=1
+    fi
+}
+
+status() { # expected status, command...
+    want=$1
+    shift
+    "$@" >"$base/stdout" 2>"$base/stderr"
+    got=$?
+    [ "$got" = "$want" ] || { echo "status $got instead of $want: $*"; cat "$base/stderr"; return 1; }
+}
+says() { grep -qF -- "$1" "$base/stderr" || { echo "stderr lacks: $1"; cat "$base/stderr"; return 1; }; }
+prints() { grep -qF -- "$1" "$base/stdout" || { echo "stdout lacks: $1"; cat "$base/stdout"; return 1; }; }
+json() { python3 -c "import json,sys; d=json.load(open('$base/stdout')); sys.exit(not ($1))"; }
+
+check W1_where_prints_the_directory 'status 0 $mayfly where && [ "$(cat $base/stdout)" = "$TMPDIR" ]'
+check W1_where_follows_TMPDIR_TEMP_TMP '
+    mkdir $base/two && [ "$(TMPDIR=/nonexistent TEMP=$base/two $mayfly where)" = $base/two ] &&
+    [ "$(TMPDIR= TMP=$base/two $mayfly where)" = $base/two ]'
+check W3_where_long_tells_reason_mode_owner_and_space '
+    status 0 $mayfly where --long && prints "because of   TMPDIR" && prints "mode         0700" &&
+    prints "free" && prints "file system"'
+check W3_where_json_is_json '
+    status 0 $mayfly where --json && json "d[\"path\"]==\"$TMPDIR\" and d[\"mode\"]==\"0700\" and d[\"free_bytes\"]>0"'
+check W3_where_all_lists_every_candidate '
+    TEMP=/nonexistent status 0 $mayfly where --all && prints "TEMP" && prints "No such file or directory" &&
+    prints "working directory" && status 0 $mayfly where --all --json && json "d[0][\"usable\"]"'
+check W1_where_large_is_var_tmp '[ "$($mayfly where --place large)" = /var/tmp ]'
+check W1_where_says_when_nothing_works '
+    status 2 $mayfly where --place nowhere && says "default, small, large, private or near" &&
+    status 2 $mayfly where --place near && status 1 $mayfly where --near /nonexistent/x && says "/nonexistent"'
+
+check L1_file_makes_a_private_file '
+    f=$($mayfly file --prefix p- --suffix .csv) && [ -f "$f" ] && [ "$(stat -c %a "$f")" = 600 ] &&
+    case $f in $TMPDIR/p-*.csv) ;; *) false ;; esac && rm "$f"'
+check L1_the_mode_holds_whatever_the_umask_is '
+    f=$(umask 0777 && $mayfly file --mode 640) && [ "$(stat -c %a "$f")" = 640 ] && rm "$f" &&
+    d=$(umask 0 && $mayfly dir) && [ "$(stat -c %a "$d")" = 700 ] && rmdir "$d"'
+check L2_dir_makes_a_private_directory '
+    d=$($mayfly dir job-XXXX.d) && [ -d "$d" ] && [ "$(stat -c %a "$d")" = 700 ] &&
+    case $d in $TMPDIR/job-*.d) ;; *) false ;; esac && rmdir "$d"'
+check L1_a_prefix_does_not_lead_out '
+    status 1 $mayfly file --prefix ../x && says "dir" && status 1 $mayfly dir --suffix /x &&
+    status 2 $mayfly file ../XXX && says "--dir" && [ ! -e $TMPDIR/../x* ]'
+check L1_a_template_needs_its_X 'status 2 $mayfly file job && says "three or more X"'
+check L1_file_json_is_json '
+    status 0 $mayfly file --json && json "d[\"mode\"]==\"0600\" and d[\"kind\"]==\"file\"" &&
+    rm $TMPDIR/* && status 0 $mayfly dir -n 3 --json && json "len(d)==3" && rmdir $TMPDIR/*'
+check L1_count_makes_all_or_none '
+    status 0 $mayfly file -n 5 && [ $(wc -l <$base/stdout) = 5 ] && rm $TMPDIR/* &&
+    status 1 $mayfly file -n 3 --dir /nonexistent && status 2 $mayfly file -n 0 && status 2 $mayfly file -n x'
+check K5_fallback_directories_are_tried '
+    f=$($mayfly file --dir /nonexistent --fallback /nonexistent2 --fallback $TMPDIR) && rm "$f" &&
+    case $f in $TMPDIR/*) ;; *) false ;; esac'
+check L1_quiet_says_nothing 'status 1 $mayfly file -q --dir /nonexistent && [ ! -s $base/stderr ]'
+check a_full_standard_output_is_a_failure_and_nothing_is_left '
+    ! $mayfly file >/dev/full 2>$base/stderr && says "nothing was made" &&
+    ! $mayfly where >/dev/full 2>$base/stderr && says "standard output" && ! $mayfly help >/dev/full 2>&1'
+
+check P3_chunks_hold_every_record_once '
+    [ "$($mayfly chunks "$table" -q --rows 1000 -- python3 -c "
+import csv,sys; print(sum(1 for r in csv.reader(open(sys.argv[1], newline=\"\")))-1)" | paste -sd+ | bc 2>/dev/null ||
+       $mayfly chunks "$table" -q --rows 1000 -- python3 -c "
+import csv,sys; print(sum(1 for r in csv.reader(open(sys.argv[1], newline=\"\")))-1)" | awk "{s+=\$1} END {print s}")" = 10611 ]'
+check P3_command_gets_the_path_in_braces_or_last '
+    [ "$($mayfly chunks "$table" -q -c "head -c 7 {} | cat; echo")" = "package
+package" ] && [ "$($mayfly chunks "$table" -q -c "head -c 7")" = packagepackage ] &&
+    [ "$($mayfly chunks "$table" -q -- sh -c "head -c 7 \$1; echo" sh {} | sort -u)" = package ]'
+check P3_the_environment_tells_number_and_rows '
+    [ "$($mayfly chunks "$table" -q -r 6000 -c "echo \$MAYFLY_CHUNK_NUMBER \$MAYFLY_CHUNK_ROWS #" | paste -sd,)" = "1 6000,2 4611" ]'
+check P3_jobs_print_in_the_order_of_chunks '
+    [ "$($mayfly chunks "$table" -q -r 500 -j 4 -c "echo \$MAYFLY_CHUNK_NUMBER; echo \$MAYFLY_CHUNK_NUMBER #" | uniq | paste -sd,)" = "$(seq -s, 22)" ]'
+check P3_a_failing_command_is_told_and_stops_the_rest '
+    status 1 $mayfly chunks "$table" -r 1000 -c "[ \$MAYFLY_CHUNK_NUMBER != 2 ] #" && says "chunk 2: the command failed: exit status 1" &&
+    says "1 of 2 chunks failed"'
+check P3_keep_going_runs_the_others '
+    status 1 $mayfly chunks "$table" -r 1000 -k -j 2 -c "[ \$MAYFLY_CHUNK_NUMBER != 2 ] && echo x #" &&
+    [ $(wc -l <$base/stdout) = 10 ] && says "1 of 11 chunks failed"'
+check P3_a_command_that_does_not_exist_is_told '
+    status 1 $mayfly chunks "$table" -- /nonexistent/command && says "exit status 127"'
+check P3_keep_leaves_the_chunks '
+    status 0 $mayfly chunks "$table" --keep -r 4000 && [ $(wc -l <$base/stdout) = 3 ] &&
+    [ -f "$(head -1 $base/stdout)" ] && rm -r "$(dirname "$(head -1 $base/stdout)")"'
+check P3_standard_input_and_other_delimiters '
+    [ "$(printf "a;b\n1;\"x\ny\"\n2;z\n" | $mayfly chunks - -q -d ";" -r 1 -c cat | tr "\n" " ")" = "a;b 1;\"x y\" a;b 2;z " ]'
+check P3_broken_input_is_told_with_its_place '
+    printf "a,b\n1,\"x\n" >$base/broken.csv && status 1 $mayfly chunks $base/broken.csv -c cat &&
+    says "broken.csv" && says "line 2" && status 1 $mayfly chunks /nonexistent.csv -c cat && says "/nonexistent.csv"'
+check P3_wrong_usage_is_status_2 '
+    status 2 $mayfly chunks && status 2 $mayfly chunks a b -c x && status 2 $mayfly chunks "$table" && says "--keep" &&
+    status 2 $mayfly chunks "$table" -r 0 -c x && status 2 $mayfly chunks "$table" -r 10k -c x &&
+    status 2 $mayfly chunks "$table" -c x -- y && status 2 $mayfly chunks "$table" -d ab -c x'
+
+# Interrupted: the command tells by a fifo that it runs, so nothing is waited for by time.
+interrupt() { # signal
+    mkfifo $base/fifo.$1 && : >$base/told.$1
+    $mayfly chunks "$table" -q -r 500 -j 2 -- sh -c "trap \"echo \\\$MAYFLY_CHUNK_NUMBER >>$base/told.$1; exit 3\" $1; echo started >$base/fifo.$1; while :; do sleep 0.05; done" &
+    pid=$!
+    head -1 $base/fifo.$1 >/dev/null
+    kill -$1 $pid
+    wait $pid
+    got=$?
+    [ $got = $((128 + $2)) ] || { echo "status $got"; return 1; }
+    [ -s $base/told.$1 ] || { echo "the command was not told"; return 1; }
+}
+check K4_SIGTERM_ends_commands_and_leaves_nothing 'interrupt TERM 15'
+check K4_SIGHUP_ends_commands_and_leaves_nothing 'interrupt HUP 1'
+check K4_SIGINT_ends_commands_and_leaves_nothing '
+    python3 - "$mayfly" "$table" "$base/fifo.INT" <<"END"
+import os, signal, subprocess, sys
+mayfly, table, fifo = sys.argv[1:]
+os.mkfifo(fifo)
+p = subprocess.Popen([mayfly, "chunks", table, "-q", "-r", "500", "--", "sh", "-c",
+                      "trap \"exit 3\" INT; echo started >" + fifo + "; while :; do sleep 0.05; done"],
+                     preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+open(fifo).readline()
+p.send_signal(signal.SIGINT)
+sys.exit(p.wait() != -signal.SIGINT)
+END'
+check a_reader_that_goes_away_leaves_nothing '
+    $mayfly chunks "$table" -q -r 100 -j 2 -c "cat" | head -1 >/dev/null'
+check a_terminal_sees_a_progress_bar_and_a_file_does_not '
+    status 0 $mayfly chunks "$table" -r 1000 -c true && ! grep -q "\[#" $base/stderr &&
+    python3 - "$mayfly" "$table" <<"END"
+import os, pty, sys
+mayfly, table = sys.argv[1:]
+pid, fd = pty.fork()
+if pid == 0:
+    os.execv(mayfly, [mayfly, "chunks", table, "-r", "1000", "-c", "true"])
+seen = b""
+try:
+    while chunk := os.read(fd, 4096):
+        seen += chunk
+except OSError:
+    pass
+sys.exit(not (b"[###" in seen and b"records" in seen and os.waitpid(pid, 0)[1] == 0))
+END'
+
+check help_tells_every_command_and_option '
+    for c in where file dir chunks; do $mayfly help $c | grep -q "usage: mayfly $c" || exit 1; $mayfly $c --help | grep -q -- --json || [ $c = chunks ] || exit 1; done;
+    $mayfly --help | grep -q chunks && $mayfly help | awk "length > 90 {exit 1}"'
+check version_is_told '[ "$($mayfly version)" = "mayfly 0.1.0" ] && $mayfly --version | grep -q "0\.1\.0"'
+check unknown_commands_and_options_are_refused '
+    status 2 $mayfly wher && says "did you mean" && status 2 $mayfly && status 2 $mayfly file --nonsense &&
+    says "no option --nonsense" && status 2 $mayfly file -Z && status 2 $mayfly file --dir && says "needs a value" &&
+    status 2 $mayfly file --json=1 && status 2 $mayfly help nonsense && status 2 $mayfly version x && status 2 $mayfly where x'
+check bash_completes_commands_options_and_places '
+    $mayfly completion bash >$base/completion && bash -c ". $base/completion
+complete_line() { COMP_WORDS=(\"\$@\"); COMP_CWORD=\$((\$# - 1)); COMPREPLY=(); _mayfly; echo \"\${COMPREPLY[*]}\"; }
+[ \"\$(complete_line mayfly wh)\" = where ] && [ \"\$(complete_line mayfly chunks --keep-)\" = --keep-going ] &&
+[ \"\$(complete_line mayfly where --place sm)\" = small ] && [ \"\$(complete_line mayfly help fi)\" = file ]" &&
+    status 2 $mayfly completion csh'
+exit $failed
