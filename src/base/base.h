@@ -120,7 +120,16 @@ int mfi_random_name(char *to);
 
 /* A number that differs between a process and every process forked from it, by fork(2), by
  * clone(2) or by a library that does not call fork handlers; without a system call. Never 0. */
-uint64_t mfi_process(void);
+
+/* Where the number lies (process.c); NULL until it was first asked for. */
+extern _Atomic(uint64_t) *_Atomic mfi_process_word;
+uint64_t mfi_process_slowly(void);
+
+static inline uint64_t mfi_process(void) {
+    _Atomic(uint64_t) *word = atomic_load_explicit(&mfi_process_word, memory_order_acquire);
+    const uint64_t mine = word == NULL ? 0 : atomic_load_explicit(word, memory_order_acquire);
+    return mine != 0 ? mine : mfi_process_slowly();
+}
 
 /* A lock that survives a fork (lock.c). All zero: free. */
 struct mfi_lock {

@@ -84,7 +84,8 @@ char *mfi_format(const char *format, ...) {
 
 int mfi_options_import(void *to, size_t known, const void *from, size_t given, const char *operation,
                        mayfly_error *error) {
-    memset(to, 0, known);
+    if (from == NULL || given < known)
+        memset(to, 0, known);
     if (from == NULL)
         return 0;
     const unsigned char *bytes = from;

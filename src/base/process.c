@@ -20,7 +20,7 @@ enum { WIPE_ON_FORK = 18, PAGE = 4096 }; /* MADV_WIPEONFORK */
 
 static _Atomic uint64_t number = 1;
 static _Atomic uint64_t without_page = 1; /* the word where no page is to be had */
-static _Atomic(uint64_t) *_Atomic word;
+_Atomic(uint64_t) *_Atomic mfi_process_word;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static void forget_in_child(void) {
@@ -32,20 +32,20 @@ static void set_up(void) {
     if (page != NULL && mfi_sys.madvise(page, PAGE, WIPE_ON_FORK) == 0) {
         _Atomic(uint64_t) *in_page = page;
         atomic_store(in_page, 1);
-        atomic_store(&word, in_page);
+        atomic_store(&mfi_process_word, in_page);
         return;
     }
     if (page != NULL)
         (void)mfi_sys.munmap(page, PAGE);
     (void)pthread_atfork(NULL, NULL, forget_in_child);
-    atomic_store(&word, &without_page);
+    atomic_store(&mfi_process_word, &without_page);
 }
 
-uint64_t mfi_process(void) {
-    _Atomic(uint64_t) *here = atomic_load_explicit(&word, memory_order_acquire);
+uint64_t mfi_process_slowly(void) {
+    _Atomic(uint64_t) *here = atomic_load_explicit(&mfi_process_word, memory_order_acquire);
     if (here == NULL) {
         (void)pthread_once(&once, set_up);
-        here = atomic_load(&word);
+        here = atomic_load(&mfi_process_word);
     }
     uint64_t mine = atomic_load_explicit(here, memory_order_acquire);
     if (mine == 0) {

@@ -64,9 +64,42 @@ static int need_binary(const mayfly_file *file, const char *operation, mayfly_er
     return 0;
 }
 
+/* ---- memory, without detours ------------------------------------------------------------------ */
+
+/* A plain file in memory with nothing above or beside it: what a spool is nearly always. */
+static int plain_memory(const mayfly_file *file, uint32_t need) {
+    const uint32_t other = MFI_TEXT | MFI_APPEND;
+    return file != NULL && file->store.base.ops == &mfi_memory_ops &&
+           (file->flags & (need | other)) == need && file->stream == NULL &&
+           file->failed_code == 0 && file->process == mfi_process();
+}
+
+/* Writes if there is room already; else the long way decides what to do. */
+static int write_plainly(mayfly_file *file, const void *data, size_t size) {
+    struct mfi_memory_store *memory = &file->store.memory;
+    const size_t at = (size_t)file->position;
+    const uint64_t limit = file->max_size == 0 ? PTRDIFF_MAX : file->max_size;
+    if (size == 0 || at > memory->size || at > limit || size > limit - at)
+        return 0;
+    if (at + size > memory->capacity && mfi_memory_reserve(memory, at + size) < 0)
+        return 0;
+    memcpy(memory->data + at, data, size);
+    if (at + size > memory->size)
+        memory->size = at + size;
+    file->position += (int64_t)size;
+    return 1;
+}
+
 /* ---- reading and writing --------------------------------------------------------------------- */
 
 int64_t mayfly_file_read(mayfly_file *file, void *data, size_t size, mayfly_error *error) {
+    if (plain_memory(file, MFI_READABLE) && (uint64_t)file->position < file->store.memory.size) {
+        const size_t left = file->store.memory.size - (size_t)file->position;
+        const size_t n = size < left ? size : left;
+        memcpy(data, file->store.memory.data + file->position, n);
+        file->position += (int64_t)n;
+        return (int64_t)n;
+    }
     const int r = mfi_file_enter(file, MFI_READABLE, "read", error);
     if (r < 0)
         return r;
@@ -78,6 +111,8 @@ int64_t mayfly_file_read(mayfly_file *file, void *data, size_t size, mayfly_erro
 }
 
 int mayfly_file_write(mayfly_file *file, const void *data, size_t size, mayfly_error *error) {
+    if (plain_memory(file, MFI_WRITABLE) && write_plainly(file, data, size))
+        return 0;
     int r = mfi_file_enter(file, MFI_WRITABLE, "write", error);
     if (r < 0)
         return r;
@@ -288,6 +323,8 @@ static int64_t seek_raw(mayfly_file *file, int64_t offset, int whence, mayfly_er
 }
 
 int64_t mayfly_file_seek(mayfly_file *file, int64_t offset, int whence, mayfly_error *error) {
+    if (whence == SEEK_SET && offset >= 0 && plain_memory(file, 0))
+        return file->position = offset;
     const int r = mfi_file_enter(file, 0, "seek", error);
     if (r < 0)
         return r;

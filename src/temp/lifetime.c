@@ -84,6 +84,11 @@ int mayfly_file_close(mayfly_file **file, mayfly_error *error) {
         return 0;
     mayfly_file *ending = *file;
     *file = NULL;
+    if (ending->store.base.ops == &mfi_memory_ops && ending->stream == NULL &&
+        ending->text == NULL && ending->failed_code == 0) {
+        mfi_file_free(ending); /* nothing that could go wrong, and nothing left */
+        return 0;
+    }
     struct outcome outcome = {0, error};
     end_io(ending, &outcome);
     end_name(ending, &outcome);

@@ -122,9 +122,11 @@ void mfi_file_free(mayfly_file *file) {
         mfi_text_close(file);
     if (file->store.base.ops != NULL)
         (void)file->store.base.ops->close(&file->store.base);
-    free(file->window);
-    free(file->path);
-    free(file->later);
+    if (file->window != NULL || file->path != NULL || file->later != NULL) {
+        free(file->window);
+        free(file->path);
+        free(file->later);
+    }
     free(file);
 }
 
@@ -263,21 +265,29 @@ int mayfly_temporary_file_sized(size_t options_size, const mayfly_file_options *
 /* Whether rolling over would need more than the defaults. */
 static int has_request(const mayfly_file_options *options) {
     return options->prefix != NULL || options->suffix != NULL || options->dir != NULL ||
-           options->place != MAYFLY_PLACE_DEFAULT || options->fallback_dirs != NULL;
+           options->place != MAYFLY_PLACE_DEFAULT || options->fallback_dirs != NULL ||
+           options->near != NULL || options->permissions != 0;
 }
 
 int mayfly_spooled_temporary_file_sized(size_t options_size, const mayfly_file_options *options,
                                         mayfly_file **ret, mayfly_error *error) {
-    mayfly_file_options known;
+    mayfly_file_options copy;
     struct mfi_request request;
-    int r = import(options_size, options, &known, "spooled_temporary_file", error);
-    if (r == 0)
-        r = make_request(&known, NULL, &request, error);
+    int r = 0;
+    /* The usual caller's options are looked at where they lie: a spool costs so little that a copy
+     * would be seen. */
+    if (options == NULL || options_size != sizeof copy) {
+        r = import(options_size, options, &copy, "spooled_temporary_file", error);
+        options = &copy;
+    }
+    const int more = r == 0 && has_request(options);
+    if (more)
+        r = make_request(options, NULL, &request, error);
     if (r < 0)
         return r;
     auto_file file = NULL;
-    r = mfi_file_new(&known, &file, error);
-    if (r == 0 && has_request(&known))
+    r = mfi_file_new(options, &file, error);
+    if (r == 0 && more)
         r = remember_request(file, &request, error);
     if (r == 0)
         r = open_in_memory(file, error);

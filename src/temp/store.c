@@ -18,7 +18,7 @@ int mfi_memory_reserve(struct mfi_memory_store *store, size_t capacity) {
     size_t grown = store->capacity + store->capacity / 2;
     if (grown < capacity)
         grown = capacity;
-    char *data = mfi_sys.realloc(store->data, grown);
+    char *data = store->data == NULL ? mfi_sys.malloc(grown) : mfi_sys.realloc(store->data, grown);
     if (data == NULL && grown > capacity) {
         grown = capacity; /* the room to grow into was too much to ask */
         data = mfi_sys.realloc(store->data, grown);

@@ -169,7 +169,6 @@ static void F3_reading_and_writing_can_be_mixed(void **state) {
 
 static void F3_seek_to_the_start_writes_a_mark_again_and_elsewhere_none(void **state) {
     (void)state;
-    mayfly_auto(mayfly_file) file = text("utf-16-le", NULL, NULL);
     mayfly_auto(mayfly_file) marked = text("utf-16", NULL, NULL);
     mft_ok(mayfly_file_write(marked, "ab", 2, &mft_error));
     assert_int_equal(mayfly_file_size(marked, NULL), 6);
