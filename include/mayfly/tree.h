@@ -46,6 +46,7 @@ typedef struct mayfly_tree_options {
  *            -EBUSY             the path is a mount point
  *            -EINVAL            the path is empty, "/", or ends in "." or ".."
  *            -ECANCELED         `progress` asked for it
+ *            openat(2)'s        the directory that `path` lies in cannot be opened
  *            MAYFLY_E_OPTION, -ENOMEM
  * Safety:    thread any | fork any | signal no
  * Since:     0.1 (contract D1, D2; shutil.rmtree) */
@@ -58,7 +59,8 @@ MAYFLY_API int mayfly_remove_tree_sized(size_t options_size, const char *path,
 MAYFLY_API size_t mayfly_leftovers_count(const mayfly_leftovers *leftovers);
 
 /* One of them: the path relative to the root ("." is the root itself) and the negative errno, or a
- * MAYFLY_E_ code. Of more than 10,000 only the first are listed; the count is exact.
+ * MAYFLY_E_ code. Of more than 10,000 (or 64 MiB of paths) only the first are listed; the count is
+ * exact.
  *
  * Ownership: `*ret_path` is the list's.
  * Errors:    -ENOENT  index beyond the list

@@ -2,7 +2,9 @@
  *
  * The list of what could not be removed.
  *
- * Invariant   the count is exact; the list stops at MFI_LEFTOVERS_LISTED or where memory ends.
+ * Invariants      the count is exact. What is listed is the beginning of the whole, without gaps:
+ *                 it stops at MFI_LEFTOVERS_LISTED, at MFI_LEFTOVERS_BYTES, or where memory ends.
+ * Not handled     how many of what is left belong together: who wants that counts by directory.
  */
 #define _GNU_SOURCE
 #include "leftovers.h"
@@ -18,8 +20,18 @@ struct mayfly_leftovers {
     size_t count;
     size_t listed;
     size_t capacity;
+    size_t bytes; /* of paths */
     struct leftover *entries;
 };
+
+mayfly_leftovers *mfi_leftovers_new(void) {
+    return mfi_sys.calloc(1, sizeof(mayfly_leftovers));
+}
+
+int mfi_leftovers_listing(const mayfly_leftovers *list) {
+    return list != NULL && list->listed == list->count && list->listed < MFI_LEFTOVERS_LISTED &&
+           list->bytes < MFI_LEFTOVERS_BYTES;
+}
 
 static int grow(mayfly_leftovers *list) {
     if (list->listed < list->capacity)
@@ -33,20 +45,22 @@ static int grow(mayfly_leftovers *list) {
     return 0;
 }
 
-void mfi_leftovers_add(mayfly_leftovers **list, const char *path, int code) {
+static void enlist(mayfly_leftovers *list, const char *path, int code) {
+    if (grow(list) < 0)
+        return;
+    char *copy = mfi_strdup(path);
+    if (copy == NULL)
+        return;
+    list->bytes += strlen(copy) + 1;
+    list->entries[list->listed++] = (struct leftover){copy, code};
+}
+
+void mfi_leftovers_add(mayfly_leftovers *list, const char *path, int code) {
     if (list == NULL)
         return;
-    if (*list == NULL)
-        *list = mfi_sys.calloc(1, sizeof **list);
-    mayfly_leftovers *to = *list;
-    if (to == NULL)
-        return;
-    to->count++;
-    if (to->listed == MFI_LEFTOVERS_LISTED || to->listed + 1 < to->count || grow(to) < 0)
-        return; /* after a gap none is listed: the list stays a beginning of the whole */
-    char *copy = mfi_strdup(path);
-    if (copy != NULL)
-        to->entries[to->listed++] = (struct leftover){copy, code};
+    if (path != NULL && mfi_leftovers_listing(list))
+        enlist(list, path, code);
+    list->count++;
 }
 
 size_t mayfly_leftovers_count(const mayfly_leftovers *leftovers) {

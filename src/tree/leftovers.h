@@ -7,10 +7,17 @@
 
 #include "tree.h"
 
-enum { MFI_LEFTOVERS_LISTED = 10000 };
+/* As many are listed, and as many bytes of paths: a deep tree has long ones. */
+enum { MFI_LEFTOVERS_LISTED = 10000, MFI_LEFTOVERS_BYTES = 64 * 1024 * 1024 };
 
-/* Adds one; where there is no memory for its path it is still counted. *list is made if needed;
- * NULL list: nothing. */
-void mfi_leftovers_add(mayfly_leftovers **list, const char *path, int code);
+/* An empty list, made before it is needed so that counting cannot fail. NULL: no memory. */
+mayfly_leftovers *mfi_leftovers_new(void);
+
+/* Whether the next one would be listed, or only counted. NULL: no. */
+int mfi_leftovers_listing(const mayfly_leftovers *list);
+
+/* Adds one; it is only counted where there is no memory to list it, or where `path` is NULL.
+ * A NULL list is fine. */
+void mfi_leftovers_add(mayfly_leftovers *list, const char *path, int code);
 
 #endif

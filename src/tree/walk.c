@@ -2,11 +2,18 @@
  *
  * Down into directories and up again, by descriptors, without recursion.
  *
- * Invariants  every frame's device, inode and mount are known; a directory is entered only through
- *             O_NOFOLLOW and left only into one that has the inode of its frame. So a directory
- *             that is moved away or swapped in the meantime is lost, never followed.
- *             At the most MFI_OPEN_ANCESTORS descriptors are open, and fewer where the process has
- *             none left: a closed ancestor is opened again by "..", or down from the root.
+ * Invariants      every frame's device, inode and mount are known; a directory is entered only
+ *                 through O_NOFOLLOW and left only into one that has the inode of its frame. So a
+ *                 directory that is moved away or swapped in the meantime is lost, never followed.
+ *                 At the most MFI_OPEN_ANCESTORS and two more descriptors are open, and fewer
+ *                 where the process has none left: a closed ancestor is opened again by "..", or
+ *                 down from the root.
+ *                 The mode of a directory is changed only through a descriptor, only if it is this
+ *                 user's and lacks a right that the work was refused for.
+ * Not handled     a bind mount of the same file system on a kernel before 5.8 that is seen only as
+ *                 the root, with keep_root: nothing but the mount table tells it from a directory.
+ * Why this way    a descriptor for each level ends with the limit on descriptors, a path for each
+ *                 level with PATH_MAX and with whoever swaps a component, recursion with the stack.
  */
 #define _GNU_SOURCE
 #include "walk.h"
@@ -18,6 +25,10 @@
 #include "leftovers.h"
 
 enum { DIRECTORY_FLAGS = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC };
+
+static struct mfi_frame *top_of(const struct mfi_walk *walk) {
+    return &walk->frames[walk->depth - 1];
+}
 
 /* ---- names ----------------------------------------------------------------------------------- */
 
@@ -34,7 +45,7 @@ int64_t mfi_walk_push_name(struct mfi_walk *walk, const char *name) {
 
 int64_t mfi_walk_last_name(const struct mfi_walk *walk) {
     size_t at = 0;
-    if (walk->names.size <= walk->frames[walk->depth - 1].pending)
+    if (walk->names.size <= top_of(walk)->pending)
         return -1;
     memcpy(&at, walk->names.data + walk->names.size - sizeof at, sizeof at);
     return (int64_t)at;
@@ -48,33 +59,57 @@ static const char *name_at(const struct mfi_walk *walk, size_t name) {
     return walk->names.data + name;
 }
 
-char *mfi_walk_path(const struct mfi_walk *walk, const char *name) {
-    mfi_auto_buffer path = {0};
-    for (size_t i = 1; i < walk->depth; i++) {
-        const char *part = name_at(walk, walk->frames[i].name);
-        if ((path.size > 0 && mfi_buffer_append(&path, "/", 1) < 0) ||
-            mfi_buffer_append(&path, part, strlen(part)) < 0)
-            return NULL;
-    }
-    if (name != NULL && path.size > 0 && mfi_buffer_append(&path, "/", 1) < 0)
+/* ---- the path, for people -------------------------------------------------------------------- */
+
+static int push_path(struct mfi_walk *walk, const char *name) {
+    struct mfi_buffer *path = &walk->path;
+    if (mfi_buffer_reserve(path, strlen(name) + 1) < 0)
+        return -ENOMEM;
+    if (path->size > 0)
+        (void)mfi_buffer_append(path, "/", 1); /* cannot fail: there is room */
+    (void)mfi_buffer_append(path, name, strlen(name));
+    return 0;
+}
+
+static void cut_path(struct mfi_walk *walk, size_t size) {
+    walk->path.size = size;
+    if (walk->path.data != NULL)
+        walk->path.data[size] = '\0';
+}
+
+/* The path of `name` below the top frame (NULL: of the top frame), until the path is cut to what
+ * it was; NULL: no memory. */
+static const char *path_with(struct mfi_walk *walk, const char *name) {
+    if (name != NULL && push_path(walk, name) < 0)
         return NULL;
-    if (name == NULL && path.size == 0)
-        name = ".";
-    if (name != NULL && mfi_buffer_append(&path, name, strlen(name)) < 0)
-        return NULL;
-    return mfi_take(path.data);
+    return walk->path.size > 0 ? walk->path.data : ".";
 }
 
 void mfi_walk_record(struct mfi_walk *walk, const char *name, int code) {
-    mfi_auto_free char *path = mfi_walk_path(walk, name);
-    const char *shown = path != NULL ? path : (name != NULL ? name : ".");
-    mfi_leftovers_add(walk->left, shown, code);
-    if (walk->progress.left++ == 0) {
+    const size_t size = walk->path.size;
+    const int first = walk->progress.left++ == 0;
+    if (walk->depth > 0)
+        top_of(walk)->left = 1;
+    const char *path = first || mfi_leftovers_listing(walk->left) ? path_with(walk, name) : NULL;
+    mfi_leftovers_add(walk->left, path, code);
+    if (first) {
+        const char *shown = path != NULL ? path : (name != NULL ? name : ".");
         walk->first_code = code;
         (void)snprintf(walk->first_path, sizeof walk->first_path, "%s", shown);
     }
-    for (size_t i = 0; i < walk->depth; i++)
-        walk->frames[i].left = 1;
+    cut_path(walk, size);
+}
+
+int mfi_walk_tell(struct mfi_walk *walk, const char *name) {
+    if (walk->options->progress == NULL)
+        return 0;
+    const size_t size = walk->path.size;
+    const char *path = path_with(walk, name);
+    walk->progress.path = path != NULL ? path : "";
+    const int r = walk->options->progress(&walk->progress, walk->options->user);
+    walk->progress.path = NULL;
+    cut_path(walk, size);
+    return r != 0 ? -ECANCELED : 0;
 }
 
 /* ---- descriptors ----------------------------------------------------------------------------- */
@@ -95,21 +130,22 @@ static int close_ancestors(struct mfi_walk *walk, size_t keep) {
     return closed;
 }
 
-static int open_at(struct mfi_walk *walk, int dir, const char *name) {
-    int fd = mfi_sys.openat(dir, name, DIRECTORY_FLAGS, 0);
+static int open_at(struct mfi_walk *walk, int dir, const char *name, int flags) {
+    int fd = mfi_sys.openat(dir, name, flags, 0);
     if ((fd == -EMFILE || fd == -ENFILE) && close_ancestors(walk, 1))
-        fd = mfi_sys.openat(dir, name, DIRECTORY_FLAGS, 0);
+        fd = mfi_sys.openat(dir, name, flags, 0);
     return fd;
 }
 
 static int same(const struct mfi_mount *found, const struct mfi_identity *identity) {
-    return found->device == identity->device && found->inode == identity->inode;
+    return identity == NULL || identity->inode == 0 ||
+           (found->device == identity->device && found->inode == identity->inode);
 }
 
 /* Opens `name` in `dir` if it is the directory of that identity. */
 static int open_known(struct mfi_walk *walk, int dir, const char *name,
                       const struct mfi_identity *identity) {
-    mfi_auto_fd fd = open_at(walk, dir, name);
+    mfi_auto_fd fd = open_at(walk, dir, name, DIRECTORY_FLAGS);
     if (fd < 0)
         return fd;
     struct mfi_mount found;
@@ -119,25 +155,37 @@ static int open_known(struct mfi_walk *walk, int dir, const char *name,
     return same(&found, identity) ? mfi_take_fd(&fd) : MAYFLY_E_REPLACED;
 }
 
-/* A directory that this user owns but may not open is made so that it can be. */
-static int open_repaired(struct mfi_walk *walk, int dir, const char *name, uint64_t mount) {
-    mfi_auto_fd fd =
-        mfi_sys.openat(dir, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
+/* ---- permissions ----------------------------------------------------------------------------- */
+
+/* A directory that this user owns but may not read is made so that it can be. */
+static int open_repaired(struct mfi_walk *walk, int dir, const char *name,
+                         const struct mfi_identity *identity) {
+    mfi_auto_fd fd = open_at(walk, dir, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     struct mfi_mount found;
     if (fd < 0 || mfi_sys.statmount(fd, "", &found) < 0 || found.uid != walk->euid ||
-        (mount != 0 && found.mount != mount) || found.is_root == 1)
+        (found.mode & 0700) == 0700 || found.is_root == 1 || !same(&found, identity) ||
+        (walk->depth > 0 && found.mount != top_of(walk)->mount))
         return -EACCES;
     if (mfi_sys.chmod_opath(fd, (mode_t)((found.mode & 07777) | 0700)) < 0)
         return -EACCES;
-    return open_at(walk, dir, name);
+    return open_at(walk, dir, name, DIRECTORY_FLAGS);
 }
 
-int mfi_walk_repair(struct mfi_walk *walk) {
-    struct mfi_frame *top = &walk->frames[walk->depth - 1];
-    if (top->repaired || walk->options->leave_modes || top->uid != walk->euid)
+/* Gives rwx for the owner to the top frame's directory, once. 1: it was done, try again. */
+static int repair_top(struct mfi_walk *walk) {
+    struct mfi_frame *top = top_of(walk);
+    if (top->repaired || walk->options->leave_modes || top->uid != walk->euid ||
+        (top->mode & 0700) == 0700)
         return 0;
     top->repaired = 1;
     return mfi_sys.fchmod(top->fd, (mode_t)((top->mode & 07777) | 0700)) == 0;
+}
+
+int mfi_walk_unlink(struct mfi_walk *walk, const char *name, int flags) {
+    int r = mfi_sys.unlinkat(top_of(walk)->fd, name, flags);
+    if (r == -EACCES && repair_top(walk))
+        r = mfi_sys.unlinkat(top_of(walk)->fd, name, flags);
+    return r;
 }
 
 /* ---- down ------------------------------------------------------------------------------------ */
@@ -154,31 +202,61 @@ static int need_frame(struct mfi_walk *walk) {
     return 0;
 }
 
-static int open_below(struct mfi_walk *walk, const char *name) {
-    const struct mfi_frame *top = walk->depth == 0 ? NULL : &walk->frames[walk->depth - 1];
-    const int dir = top == NULL ? walk->root_dir : top->fd;
-    int fd = open_at(walk, dir, name);
-    if (fd == -EACCES && top != NULL && mfi_walk_repair(walk))
-        fd = open_at(walk, dir, name);
+static int open_below(struct mfi_walk *walk, const char *name,
+                      const struct mfi_identity *identity) {
+    const int dir = walk->depth == 0 ? walk->root_dir : top_of(walk)->fd;
+    int fd = open_at(walk, dir, name, DIRECTORY_FLAGS);
+    if (fd == -EACCES && walk->depth > 0 && repair_top(walk))
+        fd = open_at(walk, dir, name, DIRECTORY_FLAGS);
     if (fd == -EACCES && !walk->options->leave_modes)
-        fd = open_repaired(walk, dir, name, top == NULL ? 0 : top->mount);
+        fd = open_repaired(walk, dir, name, identity);
     return fd;
 }
 
+/* Where stat does not tell the root of a mount: rmdir(2) says EBUSY of one, before it looks
+ * whether it is empty. 1: a mount, 0: not, -ENOENT: it was empty and is gone. */
+static int ask_rmdir(struct mfi_walk *walk, const char *name) {
+    const int r = mfi_walk_unlink(walk, name, AT_REMOVEDIR);
+    if (r == 0) {
+        walk->progress.removed_directories++;
+        return -ENOENT;
+    }
+    return r == -EBUSY;
+}
+
+static int is_other_mount(struct mfi_walk *walk, const char *name, const struct mfi_mount *found) {
+    struct mfi_mount above = {0};
+    if (found->is_root == 1)
+        return 1;
+    if (walk->depth > 0 && found->mount != top_of(walk)->mount)
+        return 1;
+    if (found->is_root == 0)
+        return 0;
+    if (walk->depth > 0)
+        return ask_rmdir(walk, name);
+    return walk->root_busy || mfi_sys.statmount(walk->root_dir, "", &above) < 0 ||
+           above.mount != found->mount;
+}
+
 int mfi_walk_enter(struct mfi_walk *walk, size_t name, const struct mfi_identity *identity) {
+    const int is_root = walk->depth == 0;
+    const char *text = is_root ? walk->root_name : name_at(walk, name);
+    const size_t path = walk->path.size;
     int r = need_frame(walk);
     if (r < 0)
         return r;
-    mfi_auto_fd fd = open_below(walk, walk->depth == 0 ? walk->root_name : name_at(walk, name));
+    mfi_auto_fd fd = open_below(walk, text, identity);
     struct mfi_mount found;
     r = fd < 0 ? fd : mfi_sys.statmount(fd, "", &found);
     if (r < 0)
         return r;
-    if (found.is_root == 1 ||
-        (walk->depth > 0 && found.mount != walk->frames[walk->depth - 1].mount))
-        return -EXDEV;
-    if (identity != NULL && identity->inode != 0 && !same(&found, identity))
+    if (!same(&found, identity))
         return MAYFLY_E_REPLACED;
+    r = is_other_mount(walk, text, &found);
+    if (r != 0)
+        return r < 0 ? r : -EXDEV;
+    if (!is_root && push_path(walk, text) < 0)
+        return -ENOMEM;
     walk->frames[walk->depth++] = (struct mfi_frame){
         .fd = mfi_take_fd(&fd),
         .mode = found.mode,
@@ -187,6 +265,7 @@ int mfi_walk_enter(struct mfi_walk *walk, size_t name, const struct mfi_identity
         .identity = {found.device, found.inode},
         .name = name,
         .pending = walk->names.size,
+        .path = path,
     };
     (void)close_ancestors(walk, MFI_OPEN_ANCESTORS);
     return 0;
@@ -196,8 +275,7 @@ int mfi_walk_enter(struct mfi_walk *walk, size_t name, const struct mfi_identity
 
 /* The frame `to` again, from the root down, by names that still lead to the same directories. */
 static int descend_again(struct mfi_walk *walk, size_t to) {
-    mfi_auto_fd fd =
-        open_known(walk, walk->root_dir, walk->root_name, &walk->frames[0].identity);
+    mfi_auto_fd fd = open_known(walk, walk->root_dir, walk->root_name, &walk->frames[0].identity);
     for (size_t i = 1; i <= to && fd >= 0; i++) {
         const int next =
             open_known(walk, fd, name_at(walk, walk->frames[i].name), &walk->frames[i].identity);
@@ -207,25 +285,31 @@ static int descend_again(struct mfi_walk *walk, size_t to) {
     return fd < 0 ? fd : mfi_take_fd(&fd);
 }
 
+/* `below` again, from the directory that is left. */
+static int open_again(struct mfi_walk *walk, const struct mfi_frame *left,
+                      const struct mfi_frame *below) {
+    const int fd =
+        left->fd < 0 ? MAYFLY_E_REPLACED : open_known(walk, left->fd, "..", &below->identity);
+    return fd >= 0 ? fd : descend_again(walk, walk->depth - 1);
+}
+
 int mfi_walk_leave(struct mfi_walk *walk) {
-    struct mfi_frame *top = &walk->frames[--walk->depth];
-    walk->names.size = top->pending;
+    struct mfi_frame *left = &walk->frames[--walk->depth];
+    walk->names.size = left->pending;
+    cut_path(walk, left->path);
     if (walk->depth == 0) {
-        close_frame(top);
+        close_frame(left);
+        walk->first_open = 0;
         return 0;
     }
-    struct mfi_frame *below = top - 1;
-    int r = 0;
-    if (below->fd < 0) {
-        below->fd = open_known(walk, top->fd, "..", &below->identity);
-        if (below->fd < 0)
-            below->fd = descend_again(walk, walk->depth - 1);
-        r = below->fd < 0 ? below->fd : 0;
-    }
-    close_frame(top);
+    struct mfi_frame *below = left - 1;
+    below->left |= left->left;
+    if (below->fd < 0)
+        below->fd = open_again(walk, left, below);
+    close_frame(left);
     if (walk->first_open > walk->depth - 1)
         walk->first_open = walk->depth - 1;
-    return r;
+    return below->fd < 0 ? below->fd : 0;
 }
 
 void mfi_walk_end(struct mfi_walk *walk) {
@@ -234,4 +318,5 @@ void mfi_walk_end(struct mfi_walk *walk) {
     free(walk->frames);
     free(walk->entries);
     mfi_buffer_free(&walk->names);
+    mfi_buffer_free(&walk->path);
 }

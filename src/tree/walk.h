@@ -8,7 +8,12 @@
 
 #include "tree.h"
 
-enum { MFI_OPEN_ANCESTORS = 12, MFI_RESCANS = 16, MFI_ENTRIES = 32768 };
+enum {
+    MFI_OPEN_ANCESTORS = 12, /* descriptors */
+    MFI_RESCANS = 16,        /* of one directory that is refilled */
+    MFI_RESCANS_ALL = 1024,  /* of all: directories within directories would multiply the above */
+    MFI_ENTRIES = 32768      /* bytes for getdents */
+};
 
 /* One directory on the way. Its own name and the names of its subdirectories that are still to be
  * visited lie in walk->names. */
@@ -18,15 +23,16 @@ struct mfi_frame {
     uint32_t uid;
     uint64_t mount;
     struct mfi_identity identity;
-    size_t name;     /* where its name lies; the root's is "." */
-    size_t pending;  /* where the names of its subdirectories begin */
-    int rescans;     /* how often it was found refilled */
-    int left;        /* something in it could not be removed */
-    int repaired;    /* its mode was repaired, or cannot be */
+    size_t name;    /* where its name lies; the root has none */
+    size_t pending; /* where the names of its subdirectories begin */
+    size_t path;    /* how long walk->path was before it was entered */
+    int rescans;    /* how often it was found refilled */
+    int left;       /* something in it could not be removed */
+    int repaired;   /* its mode was repaired, or cannot be */
 };
 
 struct mfi_walk {
-    int root_dir;          /* the directory that the root lies in: the caller's */
+    int root_dir; /* the directory that the root lies in: the caller's */
     const char *root_name;
     const mayfly_tree_options *options;
     uint32_t euid;
@@ -35,25 +41,28 @@ struct mfi_walk {
     size_t capacity;
     size_t first_open; /* frames before this one are closed */
     struct mfi_buffer names;
-    char *entries; /* MFI_ENTRIES bytes for getdents */
+    struct mfi_buffer path; /* of the top frame, relative to the root; empty for the root */
+    char *entries;          /* MFI_ENTRIES bytes for getdents */
+    int rescans;            /* of all directories */
+    int root_busy;          /* rmdir(2) said EBUSY of the root */
     mayfly_tree_progress progress;
-    mayfly_leftovers **left;
-    int first_code; /* of what could not be removed */
+    mayfly_leftovers *left; /* NULL: not wanted */
+    int first_code;         /* of what could not be removed */
     char first_path[256];
 };
 
-/* Goes into `name` (at that offset in names) below the top frame, or into the root if there is none.
- * `identity` with an inode: only if it is that one.
- * 0, -EXDEV: another mount, MAYFLY_E_REPLACED, -errno */
+/* Goes into `name` (at that offset in names) below the top frame, or into the root at first.
+ * `identity` with an inode (NULL: any): only if it is that one.
+ * 0; -EXDEV: another mount; MAYFLY_E_REPLACED; -ENOENT: gone, or empty and removed by the way;
+ * -errno */
 int mfi_walk_enter(struct mfi_walk *walk, size_t name, const struct mfi_identity *identity);
 
 /* Leaves the top frame; the one below it has a descriptor again, or this fails. The frame is
- * dropped in any case. */
+ * dropped in any case; that something was left in it is passed on to the one below. */
 int mfi_walk_leave(struct mfi_walk *walk);
 
-/* Gives rwx for the owner to the top frame's directory, once, if it is this user's.
- * 1: it was done, try again; 0: nothing can be done. */
-int mfi_walk_repair(struct mfi_walk *walk);
+/* unlinkat(2) in the top frame's directory, which is repaired for it if need be. */
+int mfi_walk_unlink(struct mfi_walk *walk, const char *name, int flags);
 
 /* Adds a name below the top frame. Its offset, or -ENOMEM. */
 int64_t mfi_walk_push_name(struct mfi_walk *walk, const char *name);
@@ -65,8 +74,8 @@ void mfi_walk_pop_name(struct mfi_walk *walk);
 /* Remembers that `name` below the top frame (NULL: the top frame itself) could not be removed. */
 void mfi_walk_record(struct mfi_walk *walk, const char *name, int code);
 
-/* The path of the top frame and a name below it; new memory or NULL. */
-char *mfi_walk_path(const struct mfi_walk *walk, const char *name);
+/* Tells the caller how far it is: `name` as above was just finished. 0 or -ECANCELED */
+int mfi_walk_tell(struct mfi_walk *walk, const char *name);
 
 void mfi_walk_end(struct mfi_walk *walk);
 

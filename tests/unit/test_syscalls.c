@@ -14,6 +14,20 @@ static void warm_up(void) {
         _Exit(1);
 }
 
+/* Some C libraries' malloc asks the system even when it is warm; that is not ours to count. */
+static void leave_out_allocation(char *names) {
+    static const char *const calls[] = {"mmap", "munmap", "brk", "madvise"};
+    char *to = names, *next = names;
+    for (char *name; (name = strsep(&next, " ")) != NULL;) {
+        int allocates = 0;
+        for (size_t i = 0; i < sizeof calls / sizeof *calls; i++)
+            allocates |= strcmp(name, calls[i]) == 0;
+        if (!allocates && name[0] != '\0')
+            to += sprintf(to, "%s%s", to == names ? "" : " ", name);
+    }
+    *to = '\0';
+}
+
 static void expect(void (*warm)(void), void (*body)(void), const char *calls) {
     char names[4096];
     const int r = mft_syscalls(warm, body, names, sizeof names);
@@ -21,6 +35,11 @@ static void expect(void (*warm)(void), void (*body)(void), const char *calls) {
         mft_skip("system calls cannot be traced here");
     if (r < 0)
         fail_msg("traced child: %d after \"%s\"", r, names);
+#ifndef __GLIBC__
+    leave_out_allocation(names);
+#else
+    (void)leave_out_allocation;
+#endif
     assert_string_equal(names, calls);
 }
 
