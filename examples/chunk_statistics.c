@@ -9,7 +9,6 @@
  * these are read back and combined. At the end the temporary directory is looked at: nothing of
  * all this may be left.
  */
-#define _GNU_SOURCE
 #include <dirent.h>
 #include <jansson.h>
 #include <mayfly.h>

@@ -1,0 +1,18 @@
+#!/bin/sh
+# Every example runs, says that all is as it should be, and leaves nothing.
+[ -d "$MFT_BUILD/examples" ] || { echo "skip examples: this build has none"; exit 0; }
+base=$(mktemp -d)
+trap 'rm -rf "$base"' EXIT
+for source in "$MFT_SOURCE"/examples/*.c; do
+    name=$(basename "$source" .c)
+    [ "$name" = chunk_statistics ] && continue # main_job
+    TMPDIR=$(mktemp -d "$base/$name.XXXXXX")
+    export TMPDIR
+    if (cd "$TMPDIR" && "$MFT_BUILD/examples/$name") >"$base/out" 2>&1 && [ -z "$(ls -A "$TMPDIR")" ]; then
+        echo "ok example_$name"
+    else
+        echo "not ok example_$name"
+        sed 's/^/    /' "$base/out"
+        ls -A "$TMPDIR" | sed 's/^/    left: /'
+    fi
+done
