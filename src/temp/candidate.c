@@ -225,14 +225,19 @@ static uint64_t mix(uint64_t hash, const char *text) {
     return hash;
 }
 
-static int matters(const char *entry) {
-    static const char *const names[] = {"TMPDIR=", "TEMP=", "TMP=", "HOME=", "XDG_RUNTIME_DIR="};
-    if (entry[0] != 'T' && entry[0] != 'H' && entry[0] != 'X')
-        return 0;
-    for (size_t i = 0; i < MFI_LENGTH(names); i++)
-        if (strncmp(entry, names[i], strlen(names[i])) == 0)
-            return 1;
-    return 0;
+static int starts(const char *entry, const char *name, size_t size) {
+    return strncmp(entry, name, size) == 0;
+}
+
+#define STARTS(entry, name) starts(entry, name, sizeof(name) - 1)
+
+/* Two letters tell nearly all other entries apart. */
+static inline int matters(const char *entry) {
+    if (entry[0] == 'T' && (entry[1] == 'M' || entry[1] == 'E'))
+        return STARTS(entry, "TMPDIR=") || STARTS(entry, "TEMP=") || STARTS(entry, "TMP=");
+    if (entry[0] == 'H' && entry[1] == 'O')
+        return STARTS(entry, "HOME=");
+    return entry[0] == 'X' && entry[1] == 'D' && STARTS(entry, "XDG_RUNTIME_DIR=");
 }
 
 uint64_t mfi_environment_signature(void) {

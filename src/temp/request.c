@@ -25,7 +25,11 @@ static int check_given_name(const struct mfi_request *request, mayfly_error *err
 }
 
 int mfi_request_check(const struct mfi_request *request, mayfly_error *error) {
-    int r = mfi_check_name_part("prefix", request->prefix, error);
+    int r = 0;
+    if (request->prefix == mayfly_gettempprefix() && request->suffix[0] == '\0' &&
+        request->name == NULL && request->dir == NULL && (request->permissions & ~07777u) == 0)
+        return 0; /* the usual one */
+    r = mfi_check_name_part("prefix", request->prefix, error);
     if (r == 0)
         r = mfi_check_name_part("suffix", request->suffix, error);
     if (r == 0 && request->name != NULL)
