@@ -3,30 +3,37 @@
 PREFIX ?= /usr/local
 DESTDIR ?=
 BUILD ?= build
+MESONFLAGS ?=
 
-.PHONY: all run test bench install clean setup format check-format clang sanitize valgrind musl
+NEEDS_MESON = command -v meson >/dev/null && command -v ninja >/dev/null || { \
+	echo "meson or ninja is missing: scripts/setup installs what building needs" >&2; exit 1; }
+VALGRIND = valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite \
+	--trace-children=no
+
+.PHONY: all run test bench install clean setup format check-format clang asan tsan sanitize \
+	valgrind musl
 
 all: $(BUILD)/build.ninja
 	ninja -C $(BUILD)
 
 $(BUILD)/build.ninja:
-	@command -v meson >/dev/null || { echo "meson is missing: scripts/setup installs it" >&2; exit 1; }
+	@$(NEEDS_MESON)
 	meson setup $(BUILD) --prefix=$(PREFIX) $(MESONFLAGS)
 
 setup:
-	scripts/setup
+	@scripts/setup
 
 # The main job: a large table in temporary chunks, with the proof that nothing is left.
 run: setup
-	@$(MAKE) --no-print-directory all >$(BUILD).log 2>&1 || { cat $(BUILD).log; exit 1; }; rm -f $(BUILD).log
+	@$(MAKE) --no-print-directory all
 	$(BUILD)/examples/chunk_statistics examples/data/debian-packages.csv
 
 test: setup
 	@$(MAKE) --no-print-directory all
-	tests/run $(BUILD)
+	@tests/run $(BUILD)
 
 bench:
-	scripts/setup bench
+	@scripts/setup bench
 	@$(MAKE) --no-print-directory all
 	bench/run $(BUILD)
 
@@ -45,22 +52,31 @@ check-format:
 
 # The same tests, looked at more closely. `scripts/setup ci` installs what these need.
 clang:
-	[ -d build-clang ] || CC=clang meson setup build-clang -Dwerror=true
+	@$(NEEDS_MESON)
+	[ -f build-clang/build.ninja ] || CC=clang meson setup build-clang
 	ninja -C build-clang
 	tests/run build-clang
 
-sanitize:
-	[ -d build-asan ] || meson setup build-asan -Db_sanitize=address,undefined -Db_lundef=false
+asan:
+	@$(NEEDS_MESON)
+	[ -f build-asan/build.ninja ] || meson setup build-asan -Db_sanitize=address,undefined
 	ninja -C build-asan
 	tests/run build-asan
-	[ -d build-tsan ] || meson setup build-tsan -Db_sanitize=thread -Db_lundef=false
+
+tsan:
+	@$(NEEDS_MESON)
+	[ -f build-tsan/build.ninja ] || meson setup build-tsan -Db_sanitize=thread
 	ninja -C build-tsan
 	tests/run build-tsan
 
+sanitize: asan tsan
+
 valgrind: all
-	MFT_WRAPPER="valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite" tests/run $(BUILD)
+	MFT_WRAPPER="$(VALGRIND)" tests/run $(BUILD)
 
 musl:
-	[ -d build-musl ] || CC=musl-gcc meson setup build-musl -Dcli=false -Dexamples=false -Dsecret=disabled -Dcmocka=disabled
+	@$(NEEDS_MESON)
+	[ -f build-musl/build.ninja ] || CC=musl-gcc meson setup build-musl -Dcli=false \
+		-Dexamples=false -Dsecret=disabled -Dcmocka=disabled
 	ninja -C build-musl
 	tests/run build-musl

@@ -120,7 +120,8 @@ static void directory_glibc(void) {
 /* Written once and read once, as the data of a spool is. */
 static void spool(size_t size, size_t piece, uint64_t max_size) {
     mayfly_file *file = NULL;
-    need(mayfly_spooled_temporary_file(&(mayfly_file_options){.max_size = max_size}, &file, NULL) == 0,
+    need(mayfly_spooled_temporary_file(&(mayfly_file_options){.max_size = max_size}, &file, NULL) ==
+             0,
          "spool");
     for (size_t at = 0; at < size; at += piece)
         need(mayfly_file_write(file, block + at, piece, NULL) == 0, "write");
@@ -187,7 +188,9 @@ static const struct {
     {"named", 3000, {{"mayfly", named_mayfly}, {"raw", named_raw}, {"glibc", named_glibc}}},
     {"unnamed", 3000, {{"mayfly", unnamed_mayfly}, {"raw", unnamed_raw}, {"glibc", unnamed_glibc}}},
     {"mkstemp", 3000, {{"mayfly", mkstemp_mayfly}, {"raw", mkstemp_raw}, {"glibc", named_glibc}}},
-    {"directory", 2000, {{"mayfly", directory_mayfly}, {"raw", directory_raw}, {"glibc", directory_glibc}}},
+    {"directory",
+     2000,
+     {{"mayfly", directory_mayfly}, {"raw", directory_raw}, {"glibc", directory_glibc}}},
     {"spool 1 KiB", 20000, {{"mayfly", spool_1k_mayfly}, {"raw", spool_1k_memory}}},
     {"spool 1 MiB", 60, {{"mayfly", spool_1m_mayfly}, {"raw", spool_1m_memory}}},
     {"spool 64 MiB", 1, {{"mayfly", spool_64m_mayfly}, {"raw", spool_64m_raw}}},
@@ -199,7 +202,8 @@ static double turn(void (*run)(void), int repeat) {
     for (int i = 0; i < repeat; i++)
         run();
     clock_gettime(CLOCK_MONOTONIC, &end);
-    return ((double)(end.tv_sec - begin.tv_sec) * 1e9 + (double)(end.tv_nsec - begin.tv_nsec)) / repeat;
+    return ((double)(end.tv_sec - begin.tv_sec) * 1e9 + (double)(end.tv_nsec - begin.tv_nsec)) /
+           repeat;
 }
 
 int main(int argc, char **argv) {

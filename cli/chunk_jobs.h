@@ -11,17 +11,17 @@
 enum { MOST_JOBS = 256 };
 
 struct job {
-    pid_t pid;            /* 0: ended, -1: none */
-    uint64_t number;      /* of its chunk */
-    int status;           /* as waitpid gives it */
-    mayfly_file *output;  /* what it prints, when several run at a time */
+    pid_t pid;           /* 0: ended, -1: none */
+    uint64_t number;     /* of its chunk */
+    int status;          /* as waitpid gives it */
+    mayfly_file *output; /* what it prints, when several run at a time */
 };
 
 struct jobs {
-    const char *shell;    /* a command for sh -c; or */
-    char **arguments;     /* a command with its arguments */
+    const char *shell; /* a command for sh -c; or */
+    char **arguments;  /* a command with its arguments */
     size_t limit;
-    size_t first, count;  /* the jobs in order of their chunks, in a ring */
+    size_t first, count; /* the jobs in order of their chunks, in a ring */
     struct job ring[MOST_JOBS];
 };
 

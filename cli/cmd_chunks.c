@@ -15,9 +15,9 @@ struct run {
     struct jobs jobs;
     mayfly_chunks *chunks;
     int has_command, keep, keep_going, quiet;
-    int stop;         /* no new command is started */
-    int ended;        /* there are no more chunks */
-    int signal;       /* that asked us to end; 0: none */
+    int stop;   /* no new command is started */
+    int ended;  /* there are no more chunks */
+    int signal; /* that asked us to end; 0: none */
     int status;
     uint64_t made, rows, failed;
 };

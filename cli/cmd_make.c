@@ -102,15 +102,15 @@ static void take_back(const struct make *make, char **paths, size_t count) {
 
 static int print_paths(const struct make *make, char **paths, int json) {
     char mode[16];
-    const uint32_t permissions =
-        make->options.permissions != 0 ? make->options.permissions : (make->directory ? 0700 : 0600);
+    const uint32_t permissions = make->options.permissions != 0 ? make->options.permissions
+                                                                : (make->directory ? 0700 : 0600);
     (void)snprintf(mode, sizeof mode, "%04o", (unsigned)permissions);
     json_t *list = json_array();
     for (uint64_t i = 0; i < make->count; i++) {
         if (json)
-            (void)json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "path", paths[i], "mode",
-                                                        mode, "kind",
-                                                        make->directory ? "directory" : "file"));
+            (void)json_array_append_new(list,
+                                        json_pack("{s:s, s:s, s:s}", "path", paths[i], "mode", mode,
+                                                  "kind", make->directory ? "directory" : "file"));
         else
             printf("%s\n", paths[i]);
     }

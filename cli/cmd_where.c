@@ -24,8 +24,7 @@ static int print_report(const mayfly_where_report *report) {
     printf("%-12s %s (%u:%u)\n", "owner", report->owner, (unsigned)report->uid,
            (unsigned)report->gid);
     printf("%-12s %s%s%s\n", "file system", report->file_system,
-           report->in_memory ? ", in memory" : "",
-           report->unnamed ? ", files without a name" : "");
+           report->in_memory ? ", in memory" : "", report->unnamed ? ", files without a name" : "");
     print_bytes("free", report->free_bytes);
     print_bytes("of", report->total_bytes);
     printf("%-12s %" PRIu64 " of %" PRIu64 "\n", "inodes free", report->free_inodes,
@@ -59,9 +58,9 @@ static int list_candidate(const char *reason, const char *path, int code, void *
     json_t *list = user;
     if (code < 0)
         (void)mayfly_strerror(code, text, sizeof text);
-    return json_array_append_new(list, json_pack("{s:s, s:s, s:b, s:s*}", "reason", reason, "path",
-                                                 path, "usable", code == 0, "error",
-                                                 code < 0 ? text : NULL));
+    return json_array_append_new(list,
+                                 json_pack("{s:s, s:s, s:b, s:s*}", "reason", reason, "path", path,
+                                           "usable", code == 0, "error", code < 0 ? text : NULL));
 }
 
 static int show_all(mayfly_place place, const char *near, int json) {

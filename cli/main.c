@@ -9,8 +9,9 @@
 #include "command.h"
 
 #define PLACE_OPTIONS                                                                              \
-    {"place", 0, "PLACE", "default, small, large, private or near"},                               \
-        {"near", 0, "PATH", "on the file system of PATH, to be moved there later"}
+    {"place", 0, "PLACE", "default, small, large, private or near"}, {                             \
+        "near", 0, "PATH", "on the file system of PATH, to be moved there later"                   \
+    }
 
 static const struct cli_option where_options[] = {
     PLACE_OPTIONS,

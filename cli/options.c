@@ -86,8 +86,7 @@ static int read_long(struct cli_values *values, const char *text, const char *ne
 }
 
 /* -n, -nvalue, -qn value. */
-static int read_letters(struct cli_values *values, const char *text, const char *next,
-                        int *taken) {
+static int read_letters(struct cli_values *values, const char *text, const char *next, int *taken) {
     for (; *text != '\0'; text++) {
         const int index = find_letter(values->options, *text);
         if (index < 0)
@@ -176,5 +175,6 @@ int cli_place(const struct cli_values *values, mayfly_place *ret) {
 int cli_print_json(json_t *value) {
     const int r = json_dumpf(value, stdout, JSON_INDENT(2));
     json_decref(value);
-    return r == 0 && fputc('\n', stdout) != EOF ? EXIT_OK : cli_say(EXIT_FAILED, "cannot write JSON");
+    return r == 0 && fputc('\n', stdout) != EOF ? EXIT_OK
+                                                : cli_say(EXIT_FAILED, "cannot write JSON");
 }

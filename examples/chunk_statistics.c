@@ -156,8 +156,8 @@ static size_t top(const json_t *object, struct pair *best) {
     size_t n = 0;
     const char *key;
     json_t *value;
-    json_object_foreach((json_t *)object, key, value)
-        all[n++] = (struct pair){key, json_integer_value(value)};
+    json_object_foreach((json_t *)object, key, value) all[n++] =
+        (struct pair){key, json_integer_value(value)};
     qsort(all, n, sizeof *all, by_value);
     n = n < TOP ? n : TOP;
     memcpy(best, all, n * sizeof *all);
@@ -177,7 +177,8 @@ static void print_total(const json_t *total) {
            (long long)number(total, "records"), (long long)number(total, "installed_kib"),
            json_object_size(json_object_get(total, "sections")),
            json_object_size(json_object_get(total, "keywords")));
-    printf("    %-14s %8s %12s      %-28s %8s\n", "section", "records", "KiB", "keyword", "records");
+    printf("    %-14s %8s %12s      %-28s %8s\n", "section", "records", "KiB", "keyword",
+           "records");
     for (size_t i = 0; i < n || i < k; i++) {
         printf("%2zu  ", i + 1);
         if (i < n)

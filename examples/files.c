@@ -33,10 +33,10 @@ static void prefix_suffix_and_directory(void) {
     mayfly_auto(mayfly_dir) custom = NULL;
     mayfly_auto(mayfly_file) file = NULL;
     try(mayfly_temporary_directory(&(mayfly_dir_options){.prefix = "temp_data"}, &custom, &error));
-    try(mayfly_named_temporary_file(
-        &(mayfly_file_options){
-            .prefix = "conference_", .suffix = ".csv", .dir = mayfly_dir_path(custom)},
-        &file, &error));
+    try(mayfly_named_temporary_file(&(mayfly_file_options){.prefix = "conference_",
+                                                           .suffix = ".csv",
+                                                           .dir = mayfly_dir_path(custom)},
+                                    &file, &error));
     printf("Custom location: %s\n", mayfly_file_path(file));
 }
 

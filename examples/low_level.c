@@ -7,7 +7,8 @@
 
 int main(void) {
     char *path = NULL;
-    const int fd = (int)try(mayfly_mkstemp(&(mayfly_name_options){.suffix = ".txt"}, &path, &error));
+    const int fd =
+        (int)try(mayfly_mkstemp(&(mayfly_name_options){.suffix = ".txt"}, &path, &error));
     expect(write(fd, "data", 4) == 4 && close(fd) == 0 && unlink(path) == 0, "ours to remove");
     free(path);
     try(mayfly_mkdtemp(NULL, &path, &error));

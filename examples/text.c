@@ -15,8 +15,9 @@ static void round_trip(const char *mode, const char *encoding, const char *text)
     try(mayfly_file_flush(file, &error));
     try(mayfly_file_seek(file, 0, SEEK_SET, &error));
     try(mayfly_file_read_all(file, &content, &size, &error));
-    printf("%s, %s: %lld bytes in the file: %s\n", mode, encoding == NULL ? "no encoding" : encoding,
-           (long long)mayfly_file_size(file, NULL), content);
+    printf("%s, %s: %lld bytes in the file: %s\n", mode,
+           encoding == NULL ? "no encoding" : encoding, (long long)mayfly_file_size(file, NULL),
+           content);
     expect(strcmp(content, text) == 0, "what was written comes back");
     free(content);
 }
@@ -30,8 +31,8 @@ int main(void) {
     mayfly_auto(mayfly_file) lines = NULL;
     char *line = NULL;
     size_t capacity = 0;
-    try(mayfly_named_temporary_file(&(mayfly_file_options){.mode = "w+t", .newline = "\r\n"}, &lines,
-                                    &error));
+    try(mayfly_named_temporary_file(&(mayfly_file_options){.mode = "w+t", .newline = "\r\n"},
+                                    &lines, &error));
     try(mayfly_file_write(lines, "This is text data\nLine 2\n", 25, &error));
     expect(mayfly_file_size(lines, NULL) == 27, "each \\n became \\r\\n");
     try(mayfly_file_seek(lines, 0, SEEK_SET, &error));
@@ -42,7 +43,8 @@ int main(void) {
     mayfly_auto(mayfly_file) narrow = NULL;
     try(mayfly_temporary_file(&(mayfly_file_options){.mode = "w+", .encoding = "latin-1"}, &narrow,
                               &error));
-    expect(mayfly_file_write(narrow, "\xe4\xb8\x96", 3, &error) < 0, "Latin-1 has no such character");
+    expect(mayfly_file_write(narrow, "\xe4\xb8\x96", 3, &error) < 0,
+           "Latin-1 has no such character");
     printf("%s\n", error.message);
     return 0;
 }

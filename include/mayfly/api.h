@@ -31,7 +31,8 @@
  *     ...                                     // closed and removed at the brace, or at any return
  *
  * It closes as mayfly_file_close(&file, NULL) would. What goes wrong there has nobody to be told;
- * a caller who wants to know closes by hand first, which leaves nothing for the end of the scope. */
+ * a caller who wants to know closes by hand first, which leaves nothing for the end of the scope.
+ */
 #define mayfly_auto(type) __attribute__((cleanup(type##_auto))) type *
 
 MAYFLY_BEGIN_DECLS

@@ -23,13 +23,13 @@ MAYFLY_BEGIN_DECLS
 typedef struct mayfly_chunks mayfly_chunks;
 
 typedef struct mayfly_chunk_options {
-    uint64_t rows;       /* records in a piece, without the header; 0: 10,000 */
-    bool no_header;      /* the first record is data, and no piece has a header */
-    bool drop;           /* remove a piece when the next is asked for */
+    uint64_t rows;  /* records in a piece, without the header; 0: 10,000 */
+    bool no_header; /* the first record is data, and no piece has a header */
+    bool drop;      /* remove a piece when the next is asked for */
     mayfly_csv_options csv;
-    const char *prefix;  /* of the directory; "chunks_" */
-    const char *dir;     /* existing directory; NULL: as `place` says */
-    mayfly_place place;  /* when dir is NULL */
+    const char *prefix; /* of the directory; "chunks_" */
+    const char *dir;    /* existing directory; NULL: as `place` says */
+    mayfly_place place; /* when dir is NULL */
 } mayfly_chunk_options;
 
 /* One piece; `path` is valid until the next is asked for. */
@@ -52,8 +52,7 @@ typedef struct mayfly_chunk {
 #define mayfly_chunks_open(...) mayfly_chunks_open_sized(sizeof(mayfly_chunk_options), __VA_ARGS__)
 MAYFLY_API MAYFLY_MUST_CHECK int mayfly_chunks_open_sized(size_t options_size, const char *path,
                                                           const mayfly_chunk_options *options,
-                                                          mayfly_chunks **ret,
-                                                          mayfly_error *error);
+                                                          mayfly_chunks **ret, mayfly_error *error);
 
 /* Writes the next piece.
  *

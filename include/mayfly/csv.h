@@ -20,10 +20,10 @@ MAYFLY_BEGIN_DECLS
 typedef struct mayfly_csv mayfly_csv;
 
 typedef struct mayfly_csv_options {
-    char delimiter;       /* ',' */
-    char quote;           /* '"' */
-    uint64_t max_record;  /* bytes of one record; 0: 64 MiB. A quote that is never closed ends
-                             here, and not with the machine's memory */
+    char delimiter;      /* ',' */
+    char quote;          /* '"' */
+    uint64_t max_record; /* bytes of one record; 0: 64 MiB. A quote that is never closed ends
+                            here, and not with the machine's memory */
 } mayfly_csv_options;
 
 /* One field, without its quotes; followed by a NUL, which a field may also hold. */
@@ -36,11 +36,11 @@ typedef struct mayfly_csv_field {
 typedef struct mayfly_csv_record {
     const mayfly_csv_field *fields;
     size_t field_count;
-    const char *raw;    /* the record as it stood in the input, with its line end */
+    const char *raw; /* the record as it stood in the input, with its line end */
     size_t raw_size;
-    uint64_t number;    /* 1 for the first record, which may be a header */
-    uint64_t line;      /* of the input, on which it starts; from 1 */
-    int64_t offset;     /* in bytes, at which it starts */
+    uint64_t number; /* 1 for the first record, which may be a header */
+    uint64_t line;   /* of the input, on which it starts; from 1 */
+    int64_t offset;  /* in bytes, at which it starts */
 } mayfly_csv_record;
 
 /* Opens a file for reading; "-" is the standard input.

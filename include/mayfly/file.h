@@ -75,14 +75,14 @@ typedef struct mayfly_file_options {
                                          leaves the file, the end of the handle removes it */
     bool secret;                      /* locked memory, on disk only encrypted; see below */
     mayfly_buffering buffering;
-    const char *encoding;             /* "utf-8"; any that iconv(3) knows; text only */
-    const char *errors;               /* "strict"; or "replace", "ignore"; text only */
-    const char *newline;              /* NULL, "", "\n", "\r" or "\r\n" as Python's open(); text
-                                         only. NULL: reading turns \r and \r\n into \n. "": lines
-                                         end where they do, nothing is turned. Else: lines end at
-                                         this, and writing turns \n into it */
-    uint64_t max_size;                /* spool: bytes to hold in memory; 0: no limit */
-    mayfly_roll roll_to;              /* spool */
+    const char *encoding; /* "utf-8"; any that iconv(3) knows; text only */
+    const char *errors;   /* "strict"; or "replace", "ignore"; text only */
+    const char *newline;  /* NULL, "", "\n", "\r" or "\r\n" as Python's open(); text
+                             only. NULL: reading turns \r and \r\n into \n. "": lines
+                             end where they do, nothing is turned. Else: lines end at
+                             this, and writing turns \n into it */
+    uint64_t max_size;    /* spool: bytes to hold in memory; 0: no limit */
+    mayfly_roll roll_to;  /* spool */
 } mayfly_file_options;
 
 /* secret (row F6). The content lies in memory that is locked (not swapped) and left out of core
@@ -120,18 +120,18 @@ MAYFLY_API MAYFLY_MUST_CHECK int mayfly_temporary_file_sized(size_t options_size
 /* Creates a file with a name (row F2; tempfile.NamedTemporaryFile). Everything as above. */
 #define mayfly_named_temporary_file(...)                                                           \
     mayfly_named_temporary_file_sized(sizeof(mayfly_file_options), __VA_ARGS__)
-MAYFLY_API MAYFLY_MUST_CHECK int mayfly_named_temporary_file_sized(
-    size_t options_size, const mayfly_file_options *options, mayfly_file **ret,
-    mayfly_error *error);
+MAYFLY_API MAYFLY_MUST_CHECK int
+mayfly_named_temporary_file_sized(size_t options_size, const mayfly_file_options *options,
+                                  mayfly_file **ret, mayfly_error *error);
 
 /* Creates a file in memory that moves to disk when it outgrows max_size (rows F4 and F7;
  * tempfile.SpooledTemporaryFile, io.BytesIO, io.StringIO). No system call is made, and neither a
  * directory nor prefix and suffix are looked at, before that. Everything as above. */
 #define mayfly_spooled_temporary_file(...)                                                         \
     mayfly_spooled_temporary_file_sized(sizeof(mayfly_file_options), __VA_ARGS__)
-MAYFLY_API MAYFLY_MUST_CHECK int mayfly_spooled_temporary_file_sized(
-    size_t options_size, const mayfly_file_options *options, mayfly_file **ret,
-    mayfly_error *error);
+MAYFLY_API MAYFLY_MUST_CHECK int
+mayfly_spooled_temporary_file_sized(size_t options_size, const mayfly_file_options *options,
+                                    mayfly_file **ret, mayfly_error *error);
 
 /* Creates a file called `name` in the temporary directory; where that is taken, name_1.ext,
  * name_2.ext, ... (row F5). Whether a name is free is found out by creating it.
@@ -142,8 +142,7 @@ MAYFLY_API MAYFLY_MUST_CHECK int mayfly_spooled_temporary_file_sized(
  * Everything else as above. */
 #define mayfly_file_in_tempdir(...)                                                                \
     mayfly_file_in_tempdir_sized(sizeof(mayfly_file_options), __VA_ARGS__)
-MAYFLY_API MAYFLY_MUST_CHECK int mayfly_file_in_tempdir_sized(size_t options_size,
-                                                              const char *name,
+MAYFLY_API MAYFLY_MUST_CHECK int mayfly_file_in_tempdir_sized(size_t options_size, const char *name,
                                                               const mayfly_file_options *options,
                                                               mayfly_file **ret,
                                                               mayfly_error *error);

@@ -18,16 +18,16 @@ typedef struct mayfly_leftovers mayfly_leftovers;
 
 /* How far it is. */
 typedef struct mayfly_tree_progress {
-    uint64_t removed_files;       /* everything that is no directory */
+    uint64_t removed_files; /* everything that is no directory */
     uint64_t removed_directories;
-    uint64_t left;                /* could not be removed */
-    const char *path;             /* the directory that was just finished, relative to the root */
+    uint64_t left;    /* could not be removed */
+    const char *path; /* the directory that was just finished, relative to the root */
 } mayfly_tree_progress;
 
 typedef struct mayfly_tree_options {
-    bool keep_root;      /* empty the directory but leave it */
-    bool leave_modes;    /* do not repair the permissions of directories that cannot be emptied;
-                            otherwise those that belong to this user are given rwx for the owner */
+    bool keep_root;   /* empty the directory but leave it */
+    bool leave_modes; /* do not repair the permissions of directories that cannot be emptied;
+                         otherwise those that belong to this user are given rwx for the owner */
     /* Called after each directory; a result other than 0 ends the work, which returns
        -ECANCELED. NULL: not called. */
     int (*progress)(const mayfly_tree_progress *progress, void *user);

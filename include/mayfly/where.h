@@ -58,13 +58,13 @@ MAYFLY_API const char *mayfly_gettempprefix(void);
 /* A directory and what there is to know about it. */
 typedef struct mayfly_where_report {
     char path[4096];
-    char reason[64];          /* "TMPDIR", "platform list", "mayfly_settempdir", "home", ... */
-    uint32_t mode;            /* permission bits with sticky and set-id: 01777 */
-    uint32_t uid, gid;        /* its owner */
-    char owner[64];           /* the owner's name, or the number where it has none */
-    char file_system[32];     /* "ext4", "tmpfs", ...; "0x<magic>" if unknown */
-    bool in_memory;           /* what lies there takes memory, and is gone after a reboot */
-    bool unnamed;             /* files without a name (O_TMPFILE) work there */
+    char reason[64];      /* "TMPDIR", "platform list", "mayfly_settempdir", "home", ... */
+    uint32_t mode;        /* permission bits with sticky and set-id: 01777 */
+    uint32_t uid, gid;    /* its owner */
+    char owner[64];       /* the owner's name, or the number where it has none */
+    char file_system[32]; /* "ext4", "tmpfs", ...; "0x<magic>" if unknown */
+    bool in_memory;       /* what lies there takes memory, and is gone after a reboot */
+    bool unnamed;         /* files without a name (O_TMPFILE) work there */
     uint64_t total_bytes, free_bytes;   /* free: for this user */
     uint64_t total_inodes, free_inodes; /* 0 and 0 where the file system does not count them */
 } mayfly_where_report;

@@ -37,9 +37,9 @@ typedef struct mayfly_workspace_options {
  * Since:     0.1 */
 #define mayfly_workspace_begin(...)                                                                \
     mayfly_workspace_begin_sized(sizeof(mayfly_workspace_options), __VA_ARGS__)
-MAYFLY_API MAYFLY_MUST_CHECK int mayfly_workspace_begin_sized(
-    size_t options_size, const mayfly_workspace_options *options, mayfly_workspace **ret,
-    mayfly_error *error);
+MAYFLY_API MAYFLY_MUST_CHECK int
+mayfly_workspace_begin_sized(size_t options_size, const mayfly_workspace_options *options,
+                             mayfly_workspace **ret, mayfly_error *error);
 
 /* The directory's path and the directory itself. Ownership: the workspace's. Safety: thread any |
  * fork any | signal yes. Since: 0.1 */

@@ -13,8 +13,8 @@
 
 #include "sys.h"
 
-#define MFI_PRINTF(text, first)   __attribute__((format(printf, text, first)))
-#define MFI_LENGTH(array)         (sizeof(array) / sizeof *(array))
+#define MFI_PRINTF(text, first) __attribute__((format(printf, text, first)))
+#define MFI_LENGTH(array)       (sizeof(array) / sizeof *(array))
 
 /* ---- failing (error.c) ---------------------------------------------------------------------- */
 
@@ -34,8 +34,9 @@ int mfi_fail_at(mayfly_error *error, int code, const char *operation, const char
 /* Out of memory, for a request of `size` bytes. Returns -ENOMEM. */
 int mfi_fail_memory(mayfly_error *error, size_t size);
 
-/* The failure of a system call on `path` in directory `fd` (or -1): says for ENOSPC, EDQUOT and EFBIG the file
- * system and what is free, for other codes the text and, where one is known, the way out. */
+/* The failure of a system call on `path` in directory `fd` (or -1): says for ENOSPC, EDQUOT and
+ * EFBIG the file system and what is free, for other codes the text and, where one is known, the way
+ * out. */
 int mfi_fail_call(mayfly_error *error, int code, const char *operation, const char *path, int fd);
 
 /* ---- scope-bound cleaning: the reason why no function here has a label ---------------------- */
@@ -77,14 +78,14 @@ int mfi_buffer_append(struct mfi_buffer *buffer, const void *data, size_t size);
 int mfi_buffer_reserve(struct mfi_buffer *buffer, size_t more);                  /* 0 or -ENOMEM */
 void mfi_buffer_free(struct mfi_buffer *buffer);
 
-char *mfi_strdup(const char *text);                                 /* NULL: no memory */
-char *mfi_format(const char *format, ...) MFI_PRINTF(1, 2);         /* NULL: no memory */
+char *mfi_strdup(const char *text);                         /* NULL: no memory */
+char *mfi_format(const char *format, ...) MFI_PRINTF(1, 2); /* NULL: no memory */
 
 /* Copies an options struct of `given` bytes, as the caller was compiled with, into one of `known`
  * bytes: what an older caller lacks is zero, what a newer one has must be zero.
  * A NULL source is all defaults. Returns 0 or MAYFLY_E_OPTION with the error filled in. */
-int mfi_options_import(void *to, size_t known, const void *from, size_t given, const char *operation,
-                       mayfly_error *error);
+int mfi_options_import(void *to, size_t known, const void *from, size_t given,
+                       const char *operation, mayfly_error *error);
 
 /* ---- paths (path.c) ------------------------------------------------------------------------- */
 

@@ -82,8 +82,8 @@ char *mfi_format(const char *format, ...) {
     return text;
 }
 
-int mfi_options_import(void *to, size_t known, const void *from, size_t given, const char *operation,
-                       mayfly_error *error) {
+int mfi_options_import(void *to, size_t known, const void *from, size_t given,
+                       const char *operation, mayfly_error *error) {
     if (from == NULL || given < known)
         memset(to, 0, known);
     if (from == NULL)

@@ -19,7 +19,8 @@ int mfi_check_name_part(const char *part, const char *value, mayfly_error *error
                         part);
     /* Room for the random characters is part of the limit, whatever the other part is. */
     if (strlen(value) > NAME_MAX - MFI_NAME_RANDOM)
-        return mfi_fail(error, -EINVAL, part, value, "longer than the %d bytes that a name has for it",
+        return mfi_fail(error, -EINVAL, part, value,
+                        "longer than the %d bytes that a name has for it",
                         NAME_MAX - MFI_NAME_RANDOM);
     return 0;
 }
@@ -33,7 +34,8 @@ int mfi_check_name(const char *name, mayfly_error *error) {
         return mfi_fail(error, -EINVAL, "name", name,
                         "a name may hold no '/': it would lead out of the directory");
     if (strlen(name) > NAME_MAX)
-        return mfi_fail(error, -EINVAL, "name", name, "longer than the %d bytes of a name", NAME_MAX);
+        return mfi_fail(error, -EINVAL, "name", name, "longer than the %d bytes of a name",
+                        NAME_MAX);
     return 0;
 }
 
@@ -47,7 +49,8 @@ int mfi_absolute(const char *path, char **ret, mayfly_error *error) {
         if (r < 0)
             return mfi_fail_call(error, r, "getcwd", path, -1);
         const char *slash = strcmp(cwd, "/") == 0 ? "" : "/";
-        absolute = strcmp(path, ".") == 0 ? mfi_strdup(cwd) : mfi_format("%s%s%s", cwd, slash, path);
+        absolute =
+            strcmp(path, ".") == 0 ? mfi_strdup(cwd) : mfi_format("%s%s%s", cwd, slash, path);
     }
     if (absolute == NULL)
         return mfi_fail_memory(error, strlen(path));

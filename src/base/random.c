@@ -76,7 +76,8 @@ int mfi_random(void *data, size_t size) {
 }
 
 int mfi_random_name(char *to) {
-    static const char alphabet[33] = "0123456789abcdefghjkmnpqrstvwxyz"; /* no i, l, o, u: readable */
+    static const char alphabet[33] =
+        "0123456789abcdefghjkmnpqrstvwxyz"; /* no i, l, o, u: readable */
     uint64_t bits[2] = {0};
     const int r = mfi_random(bits, 9);
     if (r < 0)

@@ -213,16 +213,16 @@ static const struct {
     uint32_t magic;
     const char *name;
 } filesystem_names[] = {
-    {0xef53, "ext4"},           {0x01021994, "tmpfs"},   {0x858458f6, "ramfs"},
-    {0x58465342, "xfs"},        {0x9123683e, "btrfs"},   {0xf2f52010, "f2fs"},
-    {0x794c7630, "overlayfs"},  {0x6969, "nfs"},         {0x2fc12fc1, "zfs"},
-    {0x65735546, "fuse"},       {0x4d44, "vfat"},        {0x2011bab0, "exfat"},
-    {0xff534d42, "cifs"},       {0xfe534d42, "smb2"},    {0x01021997, "9p"},
-    {0xca451a4e, "bcachefs"},   {0x15013346, "udf"},     {0x5346544e, "ntfs"},
-    {0x7366746e, "ntfs3"},      {0x3153464a, "jfs"},     {0x52654973, "reiserfs"},
-    {0x73717368, "squashfs"},   {0x9660, "isofs"},       {0x00c36400, "ceph"},
-    {0x01161970, "gfs2"},       {0x6a656a63, "virtiofs"}, {0xf15f, "ecryptfs"},
-    {0xe0f5e1e2, "erofs"},      {0x24051905, "ubifs"},   {0x958458f6, "hugetlbfs"},
+    {0xef53, "ext4"},          {0x01021994, "tmpfs"},    {0x858458f6, "ramfs"},
+    {0x58465342, "xfs"},       {0x9123683e, "btrfs"},    {0xf2f52010, "f2fs"},
+    {0x794c7630, "overlayfs"}, {0x6969, "nfs"},          {0x2fc12fc1, "zfs"},
+    {0x65735546, "fuse"},      {0x4d44, "vfat"},         {0x2011bab0, "exfat"},
+    {0xff534d42, "cifs"},      {0xfe534d42, "smb2"},     {0x01021997, "9p"},
+    {0xca451a4e, "bcachefs"},  {0x15013346, "udf"},      {0x5346544e, "ntfs"},
+    {0x7366746e, "ntfs3"},     {0x3153464a, "jfs"},      {0x52654973, "reiserfs"},
+    {0x73717368, "squashfs"},  {0x9660, "isofs"},        {0x00c36400, "ceph"},
+    {0x01161970, "gfs2"},      {0x6a656a63, "virtiofs"}, {0xf15f, "ecryptfs"},
+    {0xe0f5e1e2, "erofs"},     {0x24051905, "ubifs"},    {0x958458f6, "hugetlbfs"},
 };
 
 static int sys_statfs(int fd, struct mfi_filesystem *fs) {

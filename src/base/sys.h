@@ -47,8 +47,7 @@
     X(int, dup, (int fd, int least), (fd, least))                                                  \
     X(int, flock, (int fd, int operation), (fd, operation))                                        \
     X(int, renameat, (int from, const char *old, int to, const char *name), (from, old, to, name)) \
-    X(int, renameat2,                                                                              \
-      (int from, const char *old, int to, const char *name, unsigned flags),                       \
+    X(int, renameat2, (int from, const char *old, int to, const char *name, unsigned flags),       \
       (from, old, to, name, flags))                                                                \
     X(int, linkat, (int from, const char *old, int to, const char *name, int flags),               \
       (from, old, to, name, flags))                                                                \

@@ -62,7 +62,7 @@ struct mfi_slot {
     _Atomic uint32_t next_free;
     enum mfi_kind kind;
     _Atomic uint64_t owner; /* mfi_process() of the process that may remove it */
-    int random_name; /* the name is a random one: nobody else can have made it */
+    int random_name;        /* the name is a random one: nobody else can have made it */
     struct mfi_parent *parent;
     struct mfi_identity identity; /* known once armed */
     char name[256];               /* NUL-terminated; written before the name is created */

@@ -3,7 +3,8 @@
  * The registry: a slot for every name that this process has made and not yet removed.
  *
  * States      FREE -> RESERVED (the name is written, the file may exist) -> LIVE (its inode is
- *             known) <-> HELD (kept: the end of the process leaves it); LIVE, HELD -> GONE (removed)
+ *             known) <-> HELD (kept: the end of the process leaves it); LIVE, HELD -> GONE
+ * (removed)
  *             -> FREE
  * Invariants  slots lie in blocks that are never moved or freed, so they can be read at any
  *             instant, by any thread. Taking one and giving it back takes no lock.

@@ -131,7 +131,7 @@ int mfi_candidates(mayfly_place place, const char *near,
             return r;
     }
     for (const unsigned char *source = orders[place]; *source != SOURCE_END; source++) {
-        const int r = visit_source((enum source)*source, beside == NULL ? NULL : &device, visit,
+        const int r = visit_source((enum source) * source, beside == NULL ? NULL : &device, visit,
                                    user, error);
         if (r != 0)
             return r;
@@ -152,8 +152,8 @@ static int check_private(const struct mfi_parent *parent, mayfly_error *error) {
     if (st.st_uid != mfi_sys.geteuid())
         return mfi_fail(error, -EPERM, "private", parent->path, "belongs to another user");
     if ((st.st_mode & 077) != 0)
-        return mfi_fail(error, -EPERM, "private", parent->path, "is open to other users (mode %04o)",
-                        (unsigned)(st.st_mode & 07777));
+        return mfi_fail(error, -EPERM, "private", parent->path,
+                        "is open to other users (mode %04o)", (unsigned)(st.st_mode & 07777));
     return 0;
 }
 
@@ -176,8 +176,8 @@ static int try_file(struct mfi_parent *parent, mayfly_error *error) {
         const int r = mfi_random_name(name);
         if (r < 0)
             return mfi_fail_call(error, r, "getrandom", NULL, -1);
-        fd = mfi_sys.openat(parent->fd, name,
-                            O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+        fd = mfi_sys.openat(parent->fd, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                            0600);
     }
     if (fd < 0)
         return mfi_fail_call(error, fd, "openat", parent->path, -1);

@@ -23,17 +23,14 @@ static const struct {
     unsigned char with_bom;
     unsigned char order;
 } known_names[] = {
-    {"utf8", MFI_UTF8, 0, 0},           {"u8", MFI_UTF8, 0, 0},
-    {"utf", MFI_UTF8, 0, 0},            {"cp65001", MFI_UTF8, 0, 0},
-    {"utf8sig", MFI_UTF8, 1, 0},        {"latin1", MFI_LATIN1, 0, 0},
-    {"latin", MFI_LATIN1, 0, 0},        {"l1", MFI_LATIN1, 0, 0},
-    {"iso88591", MFI_LATIN1, 0, 0},     {"88591", MFI_LATIN1, 0, 0},
-    {"cp819", MFI_LATIN1, 0, 0},        {"ascii", MFI_ASCII, 0, 0},
-    {"usascii", MFI_ASCII, 0, 0},       {"646", MFI_ASCII, 0, 0},
-    {"utf16", MFI_UTF16, 1, 0},         {"u16", MFI_UTF16, 1, 0},
-    {"utf16le", MFI_UTF16, 0, 1},       {"utf16be", MFI_UTF16, 0, 2},
-    {"utf32", MFI_UTF32, 1, 0},         {"u32", MFI_UTF32, 1, 0},
-    {"utf32le", MFI_UTF32, 0, 1},       {"utf32be", MFI_UTF32, 0, 2},
+    {"utf8", MFI_UTF8, 0, 0},     {"u8", MFI_UTF8, 0, 0},       {"utf", MFI_UTF8, 0, 0},
+    {"cp65001", MFI_UTF8, 0, 0},  {"utf8sig", MFI_UTF8, 1, 0},  {"latin1", MFI_LATIN1, 0, 0},
+    {"latin", MFI_LATIN1, 0, 0},  {"l1", MFI_LATIN1, 0, 0},     {"iso88591", MFI_LATIN1, 0, 0},
+    {"88591", MFI_LATIN1, 0, 0},  {"cp819", MFI_LATIN1, 0, 0},  {"ascii", MFI_ASCII, 0, 0},
+    {"usascii", MFI_ASCII, 0, 0}, {"646", MFI_ASCII, 0, 0},     {"utf16", MFI_UTF16, 1, 0},
+    {"u16", MFI_UTF16, 1, 0},     {"utf16le", MFI_UTF16, 0, 1}, {"utf16be", MFI_UTF16, 0, 2},
+    {"utf32", MFI_UTF32, 1, 0},   {"u32", MFI_UTF32, 1, 0},     {"utf32le", MFI_UTF32, 0, 1},
+    {"utf32be", MFI_UTF32, 0, 2},
 };
 
 static void normalize(const char *name, char *to, size_t size) {
@@ -88,8 +85,8 @@ static int open_iconv(struct mfi_codec *codec, const char *name, const char *pla
 
 int mfi_codec_open(struct mfi_codec *codec, const char *name, mayfly_error *error) {
     char plain[64];
-    *codec = (struct mfi_codec){.from = (iconv_t)-1, .to = (iconv_t)-1,
-                                .big_endian = native_is_big()};
+    *codec =
+        (struct mfi_codec){.from = (iconv_t)-1, .to = (iconv_t)-1, .big_endian = native_is_big()};
     normalize(name, plain, sizeof plain);
     for (size_t i = 0; i < MFI_LENGTH(known_names); i++)
         if (strcmp(plain, known_names[i].name) == 0) {

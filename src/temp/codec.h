@@ -59,7 +59,8 @@ size_t mfi_decode_same(const struct mfi_codec *codec, const char *in, size_t siz
 size_t mfi_utf8_valid(const char *in, size_t size);
 
 /* Decodes one character of UTF-8; as mfi_decode_one, and its code point. */
-void mfi_utf8_one(const char *in, size_t size, int final, struct mfi_piece *ret, uint32_t *ret_point);
+void mfi_utf8_one(const char *in, size_t size, int final, struct mfi_piece *ret,
+                  uint32_t *ret_point);
 
 /* Encodes a code point, given also as UTF-8, at the end of `to`.
  * 0, -EILSEQ: the encoding lacks it, -ENOMEM */

@@ -2,8 +2,8 @@
  *
  * Temporary directories.
  *
- * States      LIVE <-keep, unkeep-> KEPT; LIVE or KEPT -cleanup-> EMPTY (removed); any -close-> gone
- * Invariants  the directory is held open from its creation on. What is made in it is made by
+ * States      LIVE <-keep, unkeep-> KEPT; LIVE or KEPT -cleanup-> EMPTY (removed); any -close->
+ * gone Invariants  the directory is held open from its creation on. What is made in it is made by
  *             descriptor, one component at a time and never through a link, so that it cannot
  *             land outside.
  *             In a forked child nothing is removed.
@@ -161,7 +161,7 @@ int mayfly_dir_unkeep(mayfly_dir *dir, mayfly_error *error) {
 
 /* Steps through a path below: each component in turn, the last one left to the caller. */
 struct walk {
-    int dir;          /* the directory reached; the caller's while `owned` is 0 */
+    int dir; /* the directory reached; the caller's while `owned` is 0 */
     int owned;
     char name[256];   /* the component that comes next */
     const char *rest; /* what follows it; "" at the last one */
@@ -189,10 +189,10 @@ static int next_name(struct walk *walk, const char *path, const char *whole, may
 }
 
 static int step_into(struct walk *walk, const char *whole, mayfly_error *error) {
-    int fd = mfi_sys.openat(walk->dir, walk->name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
+    int fd =
+        mfi_sys.openat(walk->dir, walk->name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
     struct stat st;
-    if (fd == -ENOTDIR &&
-        mfi_sys.fstatat(walk->dir, walk->name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+    if (fd == -ENOTDIR && mfi_sys.fstatat(walk->dir, walk->name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
         S_ISLNK(st.st_mode))
         fd = -ELOOP;
     if (fd == -ELOOP)
@@ -259,14 +259,13 @@ static int check_regular(int fd, struct stat *st, uint32_t permissions, int crea
     return r < 0 ? mfi_fail_call(error, r, "fchmod", path, -1) : 0;
 }
 
-static int open_below(const struct walk *walk, const mayfly_file_options *options,
-                      const char *path, struct stat *st, mayfly_error *error) {
+static int open_below(const struct walk *walk, const mayfly_file_options *options, const char *path,
+                      struct stat *st, mayfly_error *error) {
     const int flags = open_flags(options->mode);
     const uint32_t permissions = options->permissions == 0 ? 0600 : options->permissions;
     mfi_auto_fd fd = mfi_sys.openat(walk->dir, walk->name, flags, (mode_t)permissions);
     if (fd == -ELOOP)
-        return mfi_fail(error, -ELOOP, "openat", path,
-                        "is a symbolic link, which is not followed");
+        return mfi_fail(error, -ELOOP, "openat", path, "is a symbolic link, which is not followed");
     if (fd < 0)
         return mfi_fail_call(error, fd, "openat", path, walk->dir);
     const int r = check_regular(fd, st, permissions, (flags & O_EXCL) != 0, path, error);
@@ -295,8 +294,8 @@ static int slot_below(const mayfly_dir *dir, const struct walk *walk, const char
         mfi_auto_fd fd = mfi_sys.dup(walk->dir, 3);
         if (fd < 0)
             return mfi_fail_call(error, fd, "fcntl", path, -1);
-        mfi_auto_free char *where = mfi_format(
-            "%s/%.*s", dir->path, (int)(strlen(path) - strlen(walk->name) - 1), path);
+        mfi_auto_free char *where =
+            mfi_format("%s/%.*s", dir->path, (int)(strlen(path) - strlen(walk->name) - 1), path);
         r = where == NULL ? mfi_fail_memory(error, strlen(path))
                           : mfi_parent_adopt(&fd, where, &parent, error);
     } else {

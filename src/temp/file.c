@@ -64,7 +64,8 @@ static int need_binary(const mayfly_file *file, const char *operation, mayfly_er
     return 0;
 }
 
-/* ---- memory, without detours ------------------------------------------------------------------ */
+/* ---- memory, without detours ------------------------------------------------------------------
+ */
 
 /* A plain file in memory with nothing above or beside it: what a spool is nearly always. */
 static int plain_memory(const mayfly_file *file, uint32_t need) {

@@ -26,14 +26,14 @@ enum mfi_file_flag {
     MFI_TEXT = 1u << 3,
     MFI_UNBUFFERED = 1u << 4,
     MFI_LINE_BUFFERED = 1u << 5,
-    MFI_SPOOL = 1u << 6,         /* made as a spool */
-    MFI_ROLLED = 1u << 7,        /* ... and no longer in memory */
-    MFI_NAMELESS = 1u << 8,      /* has never had a name */
-    MFI_KEEP = 1u << 9,          /* not removed */
+    MFI_SPOOL = 1u << 6,          /* made as a spool */
+    MFI_ROLLED = 1u << 7,         /* ... and no longer in memory */
+    MFI_NAMELESS = 1u << 8,       /* has never had a name */
+    MFI_KEEP = 1u << 9,           /* not removed */
     MFI_KEEP_ON_CLOSE = 1u << 10, /* closing the descriptor does not remove */
     MFI_SECRET = 1u << 11,
-    MFI_DIRTY = 1u << 12,        /* the window holds bytes that are not in the store */
-    MFI_FD_SHOWN = 1u << 13,     /* somebody may hold the descriptor: it must not be swapped */
+    MFI_DIRTY = 1u << 12,    /* the window holds bytes that are not in the store */
+    MFI_FD_SHOWN = 1u << 13, /* somebody may hold the descriptor: it must not be swapped */
 };
 
 struct mfi_text;   /* text.c */
@@ -57,10 +57,11 @@ struct mayfly_file {
     int64_t failed_at;
     size_t failed_size;
 
-    struct mfi_slot *slot;     /* its name, while it has one */
+    struct mfi_slot *slot; /* its name, while it has one */
     char *path;
-    struct mfi_request *later; /* where a spool rolls to, and an unnamed file moves; NULL: default */
-    size_t site;               /* in which of the directories of `later` it is (request.c) */
+    struct mfi_request
+        *later;  /* where a spool rolls to, and an unnamed file moves; NULL: default */
+    size_t site; /* in which of the directories of `later` it is (request.c) */
     mayfly_roll roll_to;
     struct mfi_text *text;
     struct mfi_stream *stream;
@@ -92,7 +93,8 @@ int mfi_stream_enter(mayfly_file *file, mayfly_error *error);
 int mfi_stream_leave(mayfly_file *file, mayfly_error *error);
 int mfi_stream_close(mayfly_file *file, int discard, mayfly_error *error);
 
-/* ---- raw.c: bytes at the position, whatever the mode is; the callers have checked mode and fork */
+/* ---- raw.c: bytes at the position, whatever the mode is; the callers have checked mode and fork
+ */
 
 int64_t mfi_raw_read(mayfly_file *file, void *data, size_t size, mayfly_error *error);
 int mfi_raw_write(mayfly_file *file, const void *data, size_t size, mayfly_error *error);
@@ -120,8 +122,9 @@ int64_t mfi_text_tell(mayfly_file *file, mayfly_error *error);
 int64_t mfi_text_skip(mayfly_file *file, int64_t size, mayfly_error *error);
 
 /* Encodes what is still held (the first bytes of a character that was split between two writes is
- * an error -EILSEQ when `final`) and forgets what was decoded ahead, moving file->position to where the reader is.
- * Called before anything else looks at the bytes: flush, truncate, size, fd, close. */
+ * an error -EILSEQ when `final`) and forgets what was decoded ahead, moving file->position to where
+ * the reader is. Called before anything else looks at the bytes: flush, truncate, size, fd, close.
+ */
 int mfi_text_settle(mayfly_file *file, int final, mayfly_error *error);
 
 #endif

@@ -5,10 +5,9 @@
  * How         memfd_secret(2) where the kernel allows it: its pages leave the kernel's own map, so
  *             that not even it reads them by accident; they are locked by nature. Else anonymous
  *             memory with mlock(2). Both are left out of core dumps.
- * Fork        a child does not inherit it: anonymous memory reads as zeros there (MADV_WIPEONFORK), a
- *             memfd_secret mapping is not there at all (MADV_DONTFORK). The library refuses
- *             secret files in a forked child before it touches them.
- * Invariant   what is given back was wiped before.
+ * Fork        a child does not inherit it: anonymous memory reads as zeros there (MADV_WIPEONFORK),
+ * a memfd_secret mapping is not there at all (MADV_DONTFORK). The library refuses secret files in a
+ * forked child before it touches them. Invariant   what is given back was wiped before.
  */
 #define _GNU_SOURCE
 #include "locked.h"
@@ -28,8 +27,8 @@ static void *map_secret(size_t size) {
         return NULL;
     void *memory = mfi_sys.mmap(size, fd);
     /* Locking is implied, but its limit shows only when a page is touched: now, by mlock. */
-    if (memory != NULL && (mfi_sys.mlock(memory, size) < 0 ||
-                           mfi_sys.madvise(memory, size, DONTFORK) < 0)) {
+    if (memory != NULL &&
+        (mfi_sys.mlock(memory, size) < 0 || mfi_sys.madvise(memory, size, DONTFORK) < 0)) {
         (void)mfi_sys.munmap(memory, size);
         return NULL;
     }

@@ -132,8 +132,12 @@ static int preserve(struct copy *copy) {
 
 int mfi_metadata_apply(int fd, const struct mfi_target *target, enum mfi_policy policy,
                        uint32_t permissions, int *ret_complete, mayfly_error *error) {
-    struct copy copy = {.to = fd, .target = target, .policy = policy, .complete = 1,
-                        .mode = (mode_t)permissions, .error = error};
+    struct copy copy = {.to = fd,
+                        .target = target,
+                        .policy = policy,
+                        .complete = 1,
+                        .mode = (mode_t)permissions,
+                        .error = error};
     int r = 0;
     if (target->regular && policy == MFI_FRESH)
         copy.mode &= target->st.st_mode & 07777;

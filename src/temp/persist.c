@@ -97,8 +97,8 @@ static int find_target(struct persist *p, const char *target) {
     p->name = slash + 1;
     if (mfi_check_name(p->name, NULL) < 0)
         return mfi_fail(p->error, -EINVAL, "persist", target, "does not end in a file's name");
-    mfi_auto_free char *dir = mfi_format("%.*s", (int)(slash == p->path ? 1 : slash - p->path),
-                                         p->path);
+    mfi_auto_free char *dir =
+        mfi_format("%.*s", (int)(slash == p->path ? 1 : slash - p->path), p->path);
     if (dir == NULL)
         return mfi_fail_memory(p->error, strlen(p->path));
     r = mfi_parent_open(dir, &p->parent, p->error);
@@ -122,8 +122,8 @@ static enum mfi_policy policy_of(unsigned flags) {
 
 static int make_ready(struct persist *p, int fd, int sync) {
     int complete = 1;
-    int r = mfi_metadata_apply(fd, &p->target, policy_of(p->flags), p->file->permissions,
-                               &complete, p->error);
+    int r = mfi_metadata_apply(fd, &p->target, policy_of(p->flags), p->file->permissions, &complete,
+                               p->error);
     if (r < 0)
         return r;
     p->result.preserved = policy_of(p->flags) != MFI_FRESH && complete;
@@ -201,7 +201,8 @@ static int link_and_rename(struct persist *p, int fd) {
     return r;
 }
 
-/* -EXDEV, or what else says that this inode cannot be linked there: the caller knows another way. */
+/* -EXDEV, or what else says that this inode cannot be linked there: the caller knows another way.
+ */
 static int by_link(struct persist *p) {
     const int fd = p->file->store.disk.fd;
     int r = make_ready(p, fd, (p->flags & MAYFLY_DURABLE) != 0);
@@ -262,8 +263,10 @@ static void drop_copy(struct mfi_made *made, union mfi_any_store *store) {
 
 static int by_copy(struct persist *p) {
     mayfly_file *file = p->file;
-    const struct mfi_request request = {.prefix = mayfly_gettempprefix(), .suffix = "",
-                                        .dir = p->parent->path, .permissions = 0600};
+    const struct mfi_request request = {.prefix = mayfly_gettempprefix(),
+                                        .suffix = "",
+                                        .dir = p->parent->path,
+                                        .permissions = 0600};
     struct mfi_made made;
     int r = mfi_create_named(&request, MFI_CREATE_FILE, 0, &made, p->error);
     if (r < 0)
@@ -296,8 +299,7 @@ static int by_copy(struct persist *p) {
 /* ---- after ----------------------------------------------------------------------------------- */
 
 static int sync_directory(struct persist *p) {
-    mfi_auto_fd dir =
-        mfi_sys.openat(p->parent->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+    mfi_auto_fd dir = mfi_sys.openat(p->parent->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
     if (dir < 0)
         return fail(p, dir, "openat");
     const int r = mfi_sys.fsync(dir);
@@ -332,7 +334,6 @@ static int into_place(struct persist *p) {
                         "make the file near its target (MAYFLY_PLACE_NEAR)");
     return by_copy(p);
 }
-
 
 int mayfly_file_persist_sized(size_t result_size, mayfly_file *file, const char *target,
                               unsigned flags, mayfly_persist_result *ret, mayfly_error *error) {

@@ -98,8 +98,8 @@ static int64_t window_end(const mayfly_file *file) {
 
 static int gather(mayfly_file *file, const void *data, size_t size, mayfly_error *error) {
     const int dirty = (file->flags & MFI_DIRTY) != 0;
-    const int joins = dirty && file->position == window_end(file) &&
-                      file->window_size + size <= MFI_WINDOW;
+    const int joins =
+        dirty && file->position == window_end(file) && file->window_size + size <= MFI_WINDOW;
     if (!joins) {
         int r = mfi_raw_flush(file, error);
         if (r == 0)
@@ -184,8 +184,7 @@ static int64_t fill_window(mayfly_file *file, mayfly_error *error) {
 }
 
 static int64_t read_store(mayfly_file *file, char *data, size_t size, mayfly_error *error) {
-    const int64_t n =
-        file->store.base.ops->read(&file->store.base, data, size, file->position);
+    const int64_t n = file->store.base.ops->read(&file->store.base, data, size, file->position);
     if (n < 0)
         return fail_read(file, (int)n, error);
     file->position += n;

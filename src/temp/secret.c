@@ -32,8 +32,8 @@ enum {
 };
 
 struct mfi_cipher {
-    size_t locked_size; /* of this struct's memory */
-    int64_t size;       /* of the plain content */
+    size_t locked_size;     /* of this struct's memory */
+    int64_t size;           /* of the plain content */
     unsigned char *written; /* a bit for each block; says nothing of the content */
     size_t written_size;
     unsigned char key[KEY];
@@ -91,9 +91,9 @@ static int seal(struct mfi_cipher *cipher, uint64_t block, const unsigned char *
 
 static int unseal(const struct mfi_cipher *cipher, uint64_t block, const unsigned char *from,
                   unsigned char *plain) {
-    if (crypto_aead_xchacha20poly1305_ietf_decrypt(
-            plain, NULL, NULL, from + NONCE, PLAIN + TAG, (const unsigned char *)&block,
-            sizeof block, from, cipher->key) != 0)
+    if (crypto_aead_xchacha20poly1305_ietf_decrypt(plain, NULL, NULL, from + NONCE, PLAIN + TAG,
+                                                   (const unsigned char *)&block, sizeof block,
+                                                   from, cipher->key) != 0)
         return MAYFLY_E_SYNTAX;
     return 0;
 }
@@ -118,8 +118,7 @@ static int load_block(struct mfi_store *store, uint64_t block) {
         memset(cipher->block, 0, PLAIN);
         return 0;
     }
-    const int64_t n =
-        read_fully(fd_of(store), cipher->sealed, SEALED, (int64_t)block * SEALED);
+    const int64_t n = read_fully(fd_of(store), cipher->sealed, SEALED, (int64_t)block * SEALED);
     if (n < 0)
         return (int)n;
     return n < SEALED ? MAYFLY_E_SYNTAX : unseal(cipher, block, cipher->sealed, cipher->block);
@@ -134,8 +133,8 @@ static int64_t read_batch(struct mfi_store *store, uint64_t block, unsigned char
     uint64_t count = 0;
     while (count < blocks && count < BATCH && was_written(cipher, block + count))
         count++;
-    const int64_t n = read_fully(fd_of(store), cipher->sealed, (size_t)count * SEALED,
-                                 (int64_t)block * SEALED);
+    const int64_t n =
+        read_fully(fd_of(store), cipher->sealed, (size_t)count * SEALED, (int64_t)block * SEALED);
     if (n < 0)
         return n;
     if ((uint64_t)n < count * SEALED)
@@ -225,8 +224,7 @@ static int clear_tail(struct mfi_store *store, int64_t size) {
         return r;
     memset(cipher->block + inside, 0, PLAIN - inside);
     r = seal(cipher, block, cipher->block, cipher->sealed);
-    return r < 0 ? r
-                 : mfi_write_all(fd_of(store), cipher->sealed, SEALED, (int64_t)block * SEALED);
+    return r < 0 ? r : mfi_write_all(fd_of(store), cipher->sealed, SEALED, (int64_t)block * SEALED);
 }
 
 /* What a failed write has put beyond the end is not to be seen when the file grows. */
@@ -249,8 +247,8 @@ static int cipher_write(struct mfi_store *store, const void *data, size_t size, 
     if (r < 0)
         return r;
     for (size_t done = 0; done < size;) {
-        const int64_t n = write_batch(store, (const unsigned char *)data + done, size - done,
-                                      at + (int64_t)done);
+        const int64_t n =
+            write_batch(store, (const unsigned char *)data + done, size - done, at + (int64_t)done);
         if (n < 0) {
             forget_beyond(store, end);
             return (int)n;

@@ -129,8 +129,8 @@ static int move(mayfly_file *file, size_t first_site, mayfly_error *error) {
 }
 
 int mfi_spool_make_room(mayfly_file *file, int64_t end, mayfly_error *error) {
-    if ((file->flags & (MFI_SPOOL | MFI_ROLLED)) != MFI_SPOOL || file->max_size == 0 ||
-        end < 0 || (uint64_t)end <= file->max_size)
+    if ((file->flags & (MFI_SPOOL | MFI_ROLLED)) != MFI_SPOOL || file->max_size == 0 || end < 0 ||
+        (uint64_t)end <= file->max_size)
         return 0;
     return move(file, 0, error);
 }
@@ -139,8 +139,7 @@ int mfi_spool_move_on(mayfly_file *file, int code) {
     const int memory = mfi_store_in_memory(&file->store);
     const int no_memory = code == -ENOMEM || code == -EPERM || code == -EAGAIN;
     const int no_disk = code == -ENOSPC || code == -EDQUOT;
-    if (memory && no_memory &&
-        (file->store.base.ops == &mfi_locked_ops || file->max_size > 0))
+    if (memory && no_memory && (file->store.base.ops == &mfi_locked_ops || file->max_size > 0))
         return move(file, 0, NULL) < 0 ? code : 0;
     const int free_to_move = !memory && file->slot == NULL && (file->flags & MFI_FD_SHOWN) == 0 &&
                              file->later != NULL && file->later->fallback_dirs != NULL;

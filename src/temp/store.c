@@ -111,8 +111,8 @@ static int64_t disk_read(struct mfi_store *store, void *data, size_t size, int64
 int mfi_write_all(int fd, const void *data, size_t size, int64_t at) {
     size_t done = 0;
     while (done < size) {
-        const ssize_t n = mfi_sys.pwrite(fd, (const char *)data + done, size - done,
-                                         at + (off_t)done);
+        const ssize_t n =
+            mfi_sys.pwrite(fd, (const char *)data + done, size - done, at + (off_t)done);
         if (n < 0)
             return (int)n;
         if (n == 0)

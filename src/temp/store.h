@@ -80,9 +80,10 @@ int mfi_write_all(int fd, const void *data, size_t size, int64_t at);
 /* Copies everything in `from` into the empty `to`. 0 or -errno; `from` is unchanged. */
 int mfi_store_copy(struct mfi_store *to, struct mfi_store *from);
 
-/* secret.c. Locked memory: mfi_locked_ops with nothing in it yet; growing fails with -ENOMEM or -EPERM where no more
- * can be locked, and the file then goes on encrypted on disk. Cipher: takes the descriptor of an
- * empty file, on success only. -ENOTSUP in a library built without libsodium. */
+/* secret.c. Locked memory: mfi_locked_ops with nothing in it yet; growing fails with -ENOMEM or
+ * -EPERM where no more can be locked, and the file then goes on encrypted on disk. Cipher: takes
+ * the descriptor of an empty file, on success only. -ENOTSUP in a library built without libsodium.
+ */
 int mfi_locked_open(union mfi_any_store *store);
 int mfi_cipher_open(union mfi_any_store *store, int fd);
 

@@ -85,8 +85,7 @@ static const char *stream_mode(const mayfly_file *file) {
     return readable ? "r+" : "w"; /* fdopen and fopencookie truncate nothing */
 }
 
-static int open_over_descriptor(mayfly_file *file, struct mfi_stream *stream,
-                                mayfly_error *error) {
+static int open_over_descriptor(mayfly_file *file, struct mfi_stream *stream, mayfly_error *error) {
     mfi_auto_fd fd = mfi_sys.dup(file->store.disk.fd, 3);
     if (fd < 0)
         return mfi_fail_call(error, fd, "fcntl", mfi_file_label(file), -1);

@@ -98,10 +98,9 @@ static int replay(mayfly_file *file, int64_t upto, mayfly_error *error) {
     mfi_decode_reset(&text->codec);
     for (int64_t at = 0; at < upto;) {
         const int64_t left = upto - at;
-        const size_t want = left < (int64_t)(sizeof bytes - have) ? (size_t)left
-                                                                  : sizeof bytes - have;
-        const int64_t n =
-            file->store.base.ops->read(&file->store.base, bytes + have, want, at);
+        const size_t want =
+            left < (int64_t)(sizeof bytes - have) ? (size_t)left : sizeof bytes - have;
+        const int64_t n = file->store.base.ops->read(&file->store.base, bytes + have, want, at);
         if (n <= 0)
             return n < 0 ? mfi_fail_call(error, (int)n, "read", mfi_file_label(file), -1) : 0;
         at += n;
@@ -187,8 +186,7 @@ static int fill(mayfly_file *file, mayfly_error *error) {
         text->raw_at += (int64_t)text->raw_used;
         text->raw_used = text->chunk = 0;
         text->raw_size = left;
-        const int64_t n =
-            mfi_raw_read(file, text->raw + left, MFI_TEXT_RAW - left, error);
+        const int64_t n = mfi_raw_read(file, text->raw + left, MFI_TEXT_RAW - left, error);
         if (n < 0)
             return (int)n;
         text->raw_size += (size_t)n;
@@ -311,8 +309,8 @@ int64_t mfi_text_skip(mayfly_file *file, int64_t size, mayfly_error *error) {
 
 /* ---- lines ----------------------------------------------------------------------------------- */
 
-/* How many bytes of `data` belong to the line, up to its end if it is there. *ended: 1: it is, 0: no,
- * -1: after a '\r' it depends on what comes. `before`: the line's last byte so far. */
+/* How many bytes of `data` belong to the line, up to its end if it is there. *ended: 1: it is, 0:
+ * no, -1: after a '\r' it depends on what comes. `before`: the line's last byte so far. */
 static size_t line_part(enum mfi_line_end end, const char *data, size_t size, char before,
                         int *ended) {
     *ended = 0;

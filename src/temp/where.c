@@ -41,9 +41,8 @@ static int try_candidate(struct mfi_candidate *candidate, void *user) {
         return mfi_fail(search->error, r, why.operation, why.path, NULL);
     char text[160];
     (void)mayfly_strerror(r, text, sizeof text);
-    mfi_auto_free char *line =
-        mfi_format("%s%s \"%s\": %s", search->tried.size == 0 ? "" : "; ", candidate->reason,
-                   candidate->path, text);
+    mfi_auto_free char *line = mfi_format("%s%s \"%s\": %s", search->tried.size == 0 ? "" : "; ",
+                                          candidate->reason, candidate->path, text);
     if (line != NULL)
         (void)mfi_buffer_append(&search->tried, line, strlen(line)); /* the list is for people */
     return 0;
@@ -67,7 +66,8 @@ static int search_place(mayfly_place place, const char *near, struct mfi_parent 
 
 static struct mfi_parent *recall(mayfly_place place, uint64_t signature) {
     struct mfi_parent *parent = NULL;
-    if (place == MAYFLY_PLACE_DEFAULT && atomic_load_explicit(&chosen, memory_order_relaxed) != NULL)
+    if (place == MAYFLY_PLACE_DEFAULT &&
+        atomic_load_explicit(&chosen, memory_order_relaxed) != NULL)
         parent = mfi_parent_acquire(&chosen);
     if (parent != NULL)
         return parent;

@@ -21,8 +21,8 @@ struct mfi_identity {
  * identity   with an inode: nothing is touched unless the name still belongs to that inode
  * options    not NULL
  *
- * Returns 0 (also when it is gone already), MAYFLY_E_REPLACED, MAYFLY_E_LEFTOVER, -EBUSY, -ECANCELED,
- * -ENOMEM: as mayfly_remove_tree. */
+ * Returns 0 (also when it is gone already), MAYFLY_E_REPLACED, MAYFLY_E_LEFTOVER, -EBUSY,
+ * -ECANCELED, -ENOMEM: as mayfly_remove_tree. */
 int mfi_tree_remove(int dir, const char *name, const char *display,
                     const struct mfi_identity *identity, const mayfly_tree_options *options,
                     mayfly_leftovers **ret_left, mayfly_error *error);

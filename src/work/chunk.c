@@ -179,7 +179,8 @@ int mayfly_chunks_next(mayfly_chunks *chunks, mayfly_chunk *ret, mayfly_error *e
         if (r < 0)
             return r;
     }
-    mayfly_chunk chunk = {.number = chunks->number + 1, .first_row = chunks->rows + 1,
+    mayfly_chunk chunk = {.number = chunks->number + 1,
+                          .first_row = chunks->rows + 1,
                           .input_bytes = chunks->input_bytes};
     piece_name(chunk.number, name, sizeof name);
     mfi_auto_free char *path = mfi_format("%s/%s", mayfly_chunks_dir(chunks), name);

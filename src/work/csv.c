@@ -153,8 +153,7 @@ static int read_more(mayfly_csv *csv) {
     if (csv->end_of_input)
         return 0;
     if (csv->size - csv->start >= csv->max_record)
-        return fail_syntax(csv, 0, -EFBIG,
-                           "longer than max_record; is a quote not closed?");
+        return fail_syntax(csv, 0, -EFBIG, "longer than max_record; is a quote not closed?");
     int r = make_room(csv);
     if (r < 0)
         return r;
@@ -195,10 +194,10 @@ static size_t find_mark(const char *data, size_t at, size_t size, char one, char
 
 /* Where parsing stands in a record: kept between two readings of input. */
 struct scan {
-    size_t at;        /* offset from start */
-    int quoted;       /* within quotes */
-    int field_start;  /* nothing of the field was seen */
-    int after_quote;  /* a quote inside quotes was seen last: the end, or the first of two */
+    size_t at;         /* offset from start */
+    int quoted;        /* within quotes */
+    int field_start;   /* nothing of the field was seen */
+    int after_quote;   /* a quote inside quotes was seen last: the end, or the first of two */
     uint64_t newlines; /* within the record */
 };
 
@@ -380,8 +379,11 @@ static int next_record(mayfly_csv *csv, mayfly_csv_record *ret) {
         return r;
     const char *raw = csv->buffer + csv->start;
     const size_t content = size - line_end_size(raw, size);
-    const mayfly_csv_record record = {.raw = raw, .raw_size = size, .number = csv->number + 1,
-                                      .line = csv->line, .offset = csv->offset};
+    const mayfly_csv_record record = {.raw = raw,
+                                      .raw_size = size,
+                                      .number = csv->number + 1,
+                                      .line = csv->line,
+                                      .offset = csv->offset};
     if (content > 0)
         r = parse(csv, raw, content);
     if (r < 0)

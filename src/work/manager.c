@@ -4,8 +4,8 @@
  *
  * Invariant   what was made has an owner at every instant: its scope here until the list has it.
  *             Everything is tried at the end, the newest first.
- * Why mfi_lock    a pthread mutex that another thread holds during a fork would never be free in the
- *             child.
+ * Why mfi_lock    a pthread mutex that another thread holds during a fork would never be free in
+ * the child.
  */
 #define _GNU_SOURCE
 #include <mayfly/manager.h>

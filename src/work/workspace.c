@@ -141,8 +141,8 @@ int mayfly_workspace_copy_in(mayfly_workspace *workspace, const char *source, co
         return r;
     mayfly_auto(mayfly_file) to = NULL;
     const uint32_t permissions = (st.st_mode & 0100) != 0 ? 0700 : 0600;
-    r = mayfly_dir_file(workspace->dir, name,
-                        &(mayfly_file_options){.permissions = permissions}, &to, error);
+    r = mayfly_dir_file(workspace->dir, name, &(mayfly_file_options){.permissions = permissions},
+                        &to, error);
     if (r == 0) {
         r = copy_content(from, to, error);
         if (r < 0) /* half a copy is no input */

@@ -90,11 +90,12 @@ static const char *newline_of(const char *name) {
 int main(void) {
     char op[16], encoding[64], errors[16], newline[16];
     size_t chunk, size;
-    while (scanf("%15s %63s %15s %15s %zu %zu", op, encoding, errors, newline, &chunk, &size) == 6) {
+    while (scanf("%15s %63s %15s %15s %zu %zu", op, encoding, errors, newline, &chunk, &size) ==
+           6) {
         struct answer answer = {0};
         mayfly_auto(mayfly_file) file = NULL;
-        const mayfly_file_options options = {.mode = "w+", .encoding = encoding, .errors = errors,
-                                             .newline = newline_of(newline)};
+        const mayfly_file_options options = {
+            .mode = "w+", .encoding = encoding, .errors = errors, .newline = newline_of(newline)};
         char *data = malloc(size + 1);
         (void)getchar(); /* the end of the line */
         if (data == NULL || fread(data, 1, size, stdin) != size)

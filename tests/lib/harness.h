@@ -28,7 +28,7 @@ int mft_setup(void **state);
 int mft_teardown(void **state);
 
 /* A test by its function's name, which is a sentence. */
-#define MFT(function) cmocka_unit_test_setup_teardown(function, mft_setup, mft_teardown)
+#define MFT(function)   cmocka_unit_test_setup_teardown(function, mft_setup, mft_teardown)
 
 #define MFT_MAIN(tests) cmocka_run_group_tests_name(mft_program(__FILE__), tests, NULL, NULL)
 
@@ -51,13 +51,13 @@ int mft_teardown(void **state);
     } while (0)
 
 /* A call that must fail with this code, and say so in mft_error. */
-#define mft_fails(expected, call)                                                                      \
+#define mft_fails(expected, call)                                                                  \
     do {                                                                                           \
         mft_error.code = 0;                                                                        \
         const int64_t mft_r = (int64_t)(call);                                                     \
-        if (mft_r != (expected) || mft_error.code != (expected))                                         \
+        if (mft_r != (expected) || mft_error.code != (expected))                                   \
             fail_msg("%s: %lld (error.code %d) instead of %d: %s", #call, (long long)mft_r,        \
-                     mft_error.code, (int)(expected), mft_error.message);                              \
+                     mft_error.code, (int)(expected), mft_error.message);                          \
     } while (0)
 
 /* For the last parameter of calls inside mft_ok and mft_fails. */

@@ -21,16 +21,16 @@ static const struct {
     long number;
     const char *name;
 } known[] = {
-    {SYS_openat, "openat"},       {SYS_close, "close"},         {SYS_fstat, "fstat"},
-    {SYS_newfstatat, "fstatat"},  {SYS_unlinkat, "unlinkat"},   {SYS_mkdirat, "mkdirat"},
-    {SYS_write, "write"},         {SYS_pwrite64, "pwrite"},     {SYS_pread64, "pread"},
-    {SYS_read, "read"},           {SYS_getrandom, "getrandom"}, {SYS_getdents64, "getdents"},
-    {SYS_mmap, "mmap"},           {SYS_munmap, "munmap"},       {SYS_brk, "brk"},
-    {SYS_fchmod, "fchmod"},       {SYS_statx, "statx"},         {SYS_lseek, "lseek"},
-    {SYS_geteuid, "geteuid"},     {SYS_fsync, "fsync"},         {SYS_renameat, "renameat"},
-    {SYS_linkat, "linkat"},       {SYS_futex, "futex"},         {SYS_ftruncate, "ftruncate"},
-    {SYS_unlink, "unlink"},       {SYS_rmdir, "rmdir"},         {SYS_open, "open"},
-    {SYS_getpid, "getpid"},       {SYS_madvise, "madvise"},     {SYS_fcntl, "fcntl"},
+    {SYS_openat, "openat"},      {SYS_close, "close"},         {SYS_fstat, "fstat"},
+    {SYS_newfstatat, "fstatat"}, {SYS_unlinkat, "unlinkat"},   {SYS_mkdirat, "mkdirat"},
+    {SYS_write, "write"},        {SYS_pwrite64, "pwrite"},     {SYS_pread64, "pread"},
+    {SYS_read, "read"},          {SYS_getrandom, "getrandom"}, {SYS_getdents64, "getdents"},
+    {SYS_mmap, "mmap"},          {SYS_munmap, "munmap"},       {SYS_brk, "brk"},
+    {SYS_fchmod, "fchmod"},      {SYS_statx, "statx"},         {SYS_lseek, "lseek"},
+    {SYS_geteuid, "geteuid"},    {SYS_fsync, "fsync"},         {SYS_renameat, "renameat"},
+    {SYS_linkat, "linkat"},      {SYS_futex, "futex"},         {SYS_ftruncate, "ftruncate"},
+    {SYS_unlink, "unlink"},      {SYS_rmdir, "rmdir"},         {SYS_open, "open"},
+    {SYS_getpid, "getpid"},      {SYS_madvise, "madvise"},     {SYS_fcntl, "fcntl"},
 };
 
 /* fstat(fd) may be the call newfstatat(fd, "", AT_EMPTY_PATH), as glibc makes it. */

@@ -57,7 +57,9 @@ static void P3_records_are_those_of_RFC_4180(void **state) {
         {"\"\"\"\"\n", "\";"},
         {"a\"b,c\n", "a\"b|c;"},
         {"\n\na\n\n\nb\n\n", "a;b;"},
-        {"\xef\xbb\xbf" "a,b\n", "a|b;"},
+        {"\xef\xbb\xbf"
+         "a,b\n",
+         "a|b;"},
         {"a,\"b\"", "a|b;"},
         {"\"a\"\r\n\"b\"", "a;b;"},
         {"12345678,1234567812345678\n", "12345678|1234567812345678;"},
@@ -91,10 +93,10 @@ static void P3_errors_name_path_line_and_byte(void **state) {
     mayfly_csv *csv = NULL;
     mft_fails(-EISDIR, mayfly_csv_open(mft_tmp(), NULL, &csv, &mft_error));
     mft_fails(-ENOENT, mayfly_csv_open(mft_path("no"), NULL, &csv, &mft_error));
-    mft_fails(-EINVAL, mayfly_csv_open(mft_path("no"),
-                                       &(mayfly_csv_options){.delimiter = '"'}, &csv, &mft_error));
-    mft_fails(-EINVAL, mayfly_csv_open(mft_path("no"),
-                                       &(mayfly_csv_options){.delimiter = '\n'}, &csv, &mft_error));
+    mft_fails(-EINVAL, mayfly_csv_open(mft_path("no"), &(mayfly_csv_options){.delimiter = '"'},
+                                       &csv, &mft_error));
+    mft_fails(-EINVAL, mayfly_csv_open(mft_path("no"), &(mayfly_csv_options){.delimiter = '\n'},
+                                       &csv, &mft_error));
 }
 
 static void P3_raw_records_joined_are_the_input(void **state) {

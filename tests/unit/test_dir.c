@@ -116,8 +116,8 @@ static void files_below_never_lie_outside(void **state) {
     mayfly_auto(mayfly_dir) dir = make(NULL);
     mayfly_file *file = NULL;
     char path[4200], *victim = mft_path("victim");
-    static const char *const bad[] = {"",   "..",    "../x",  "/etc/x", "a/../x", "a//b",
-                                      "./x", "a/", "a/./b", "."};
+    static const char *const bad[] = {"",     "..",  "../x", "/etc/x", "a/../x",
+                                      "a//b", "./x", "a/",   "a/./b",  "."};
     mft_ok(mayfly_dir_mkdir(dir, "a", &mft_error));
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         mft_fails(-EINVAL, mayfly_dir_file(dir, bad[i], NULL, &file, &mft_error));
@@ -133,8 +133,8 @@ static void files_below_never_lie_outside(void **state) {
                                       &mft_error));
     assert_int_equal(mft_entries(victim), 0);
     mft_fails(-ENOENT, mayfly_dir_file(dir, "no/x", NULL, &file, &mft_error));
-    mft_fails(-EINVAL, mayfly_dir_file(dir, "x", &(mayfly_file_options){.prefix = "p"}, &file,
-                                       &mft_error));
+    mft_fails(-EINVAL,
+              mayfly_dir_file(dir, "x", &(mayfly_file_options){.prefix = "p"}, &file, &mft_error));
     mft_remove(victim);
 }
 

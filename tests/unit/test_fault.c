@@ -27,9 +27,8 @@ static int use_files(mayfly_error *error) {
     if (r == 0)
         r = mayfly_spooled_temporary_file(&(mayfly_file_options){.max_size = 3}, &spool, error);
     if (r == 0)
-        r = mayfly_file_in_tempdir("text.txt",
-                                   &(mayfly_file_options){.mode = "w+", .encoding = "utf-16"},
-                                   &text, error);
+        r = mayfly_file_in_tempdir(
+            "text.txt", &(mayfly_file_options){.mode = "w+", .encoding = "utf-16"}, &text, error);
     if (r == 0)
         r = mayfly_file_write(unnamed, "unnamed", 7, error);
     if (r == 0)
@@ -87,8 +86,8 @@ static int use_everything(mayfly_error *error) {
 /* What a failed removal or close in the middle left is no leak of ours to be found later: the
  * refused call itself was the removal. */
 static int refused_a_removal(const char *call) {
-    static const char *const removals[] = {"unlinkat", "fstatat", "getdents", "statmount", "openat",
-                                           "malloc",   "realloc"};
+    static const char *const removals[] = {"unlinkat", "fstatat", "getdents", "statmount",
+                                           "openat",   "malloc",  "realloc"};
     for (size_t i = 0; i < sizeof removals / sizeof *removals; i++)
         if (strcmp(call, removals[i]) == 0)
             return 1;
@@ -125,7 +124,7 @@ static long sweep(int code) {
 
 static void every_call_may_fail_with_every_errno(void **state) {
     (void)state;
-    static const int codes[] = {-ENOSPC, -EDQUOT, -EIO,   -EINTR, -EMFILE, -ENFILE,
+    static const int codes[] = {-ENOSPC, -EDQUOT, -EIO,   -EINTR,  -EMFILE, -ENFILE,
                                 -EACCES, -EPERM,  -EROFS, -ENOENT, -ENOMEM, -EINVAL};
     long points = 0;
     target = mft_path("target");

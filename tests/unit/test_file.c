@@ -65,8 +65,8 @@ static void F1_a_temporary_file_has_no_name_at_any_time(void **state) {
     assert_null(file);
 }
 
-static void F1_where_O_TMPFILE_is_missing_the_name_goes_at_once_and_the_handle_says_so(
-    void **state) {
+static void
+F1_where_O_TMPFILE_is_missing_the_name_goes_at_once_and_the_handle_says_so(void **state) {
     (void)state;
     static const int codes[] = {-EOPNOTSUPP, -EISDIR, -EINVAL, -ENOENT};
     for (size_t i = 0; i < 4; i++) {
@@ -83,9 +83,8 @@ static void F1_where_O_TMPFILE_is_missing_the_name_goes_at_once_and_the_handle_s
 static void F2_other_processes_open_it_by_name_and_it_is_gone_when_closed(void **state) {
     (void)state;
     mayfly_auto(mayfly_file) file = NULL;
-    mft_ok(mayfly_named_temporary_file(&(mayfly_file_options){.prefix = "conference_",
-                                                               .suffix = ".csv"},
-                                       &file, &mft_error));
+    mft_ok(mayfly_named_temporary_file(
+        &(mayfly_file_options){.prefix = "conference_", .suffix = ".csv"}, &file, &mft_error));
     mft_ok(mayfly_file_write(file, "This is temporary data", 22, &mft_error));
     mft_ok(mayfly_file_flush(file, &mft_error));
     char *path = mft_path(strrchr(mayfly_file_path(file), '/') + 1);
@@ -201,7 +200,8 @@ static void F5_a_dangling_link_of_that_name_is_not_followed(void **state) {
     assert_int_equal(unlink(link_path), 0);
 }
 
-/* ---- every kind against a plain array --------------------------------------------------------- */
+/* ---- every kind against a plain array ---------------------------------------------------------
+ */
 
 enum { MODEL = 300000 };
 
@@ -415,9 +415,9 @@ static void K5_an_unnamed_file_moves_to_a_fallback_directory_when_its_disk_is_fu
     const char *const dirs[] = {second, NULL};
     assert_int_equal(mkdir(second, 0700), 0);
     mayfly_auto(mayfly_file) file = NULL;
-    mft_ok(mayfly_temporary_file(&(mayfly_file_options){.fallback_dirs = dirs,
-                                                         .buffering = MAYFLY_BUFFERING_NONE},
-                                 &file, &mft_error));
+    mft_ok(mayfly_temporary_file(
+        &(mayfly_file_options){.fallback_dirs = dirs, .buffering = MAYFLY_BUFFERING_NONE}, &file,
+        &mft_error));
     mft_ok(mayfly_file_write(file, "before,", 7, &mft_error));
     mft_fault_refuse("pwrite", 1, -ENOSPC, 0);
     mft_ok(mayfly_file_write(file, "after", 5, &mft_error));

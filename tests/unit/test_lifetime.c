@@ -229,8 +229,8 @@ static void a_forked_child_removes_nothing_of_its_parents_however_it_ends(void *
             mft_ok(mayfly_temporary_directory(NULL, &parents.dir, &mft_error));
             mft_ok(mayfly_dir_mkdir(parents.dir, "sub", &mft_error));
             mft_ok(mayfly_file_write(parents.file, "parent", 6, &mft_error));
-            const int status = by_exit ? mft_fork_exit(ends[i], &parents)
-                                       : mft_fork(ends[i], &parents);
+            const int status =
+                by_exit ? mft_fork_exit(ends[i], &parents) : mft_fork(ends[i], &parents);
             if (ends[i] != die && ends[i] != give_up)
                 assert_int_equal(status, 0);
             pthread_t thread;

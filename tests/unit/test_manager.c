@@ -138,12 +138,9 @@ static void K2_threads_share_a_manager(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        MFT(K2_everything_goes_with_the_manager),
-        MFT(K2_one_failure_does_not_stop_the_rest),
-        MFT(K2_handles_are_adopted_and_taken_back),
-        MFT(K2_what_is_left_open_goes_at_exit),
-        MFT(K2_a_child_lets_the_parents_things_be),
-        MFT(K2_threads_share_a_manager),
+        MFT(K2_everything_goes_with_the_manager),   MFT(K2_one_failure_does_not_stop_the_rest),
+        MFT(K2_handles_are_adopted_and_taken_back), MFT(K2_what_is_left_open_goes_at_exit),
+        MFT(K2_a_child_lets_the_parents_things_be), MFT(K2_threads_share_a_manager),
     };
     return MFT_MAIN(tests);
 }

@@ -16,8 +16,8 @@
 static void L1_mkstemp_makes_a_0600_file_that_is_closed_on_exec(void **state) {
     (void)state;
     char *path = NULL;
-    const int fd = mayfly_mkstemp(&(mayfly_name_options){.prefix = "p-", .suffix = ".s"}, &path,
-                                  &mft_error);
+    const int fd =
+        mayfly_mkstemp(&(mayfly_name_options){.prefix = "p-", .suffix = ".s"}, &path, &mft_error);
     assert_true(fd >= 0);
     assert_int_equal(fcntl(fd, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
     assert_int_equal(mft_mode(path), 0600);
@@ -79,10 +79,10 @@ static void L1_prefix_and_suffix_do_not_lead_out_of_the_directory(void **state) 
     large[sizeof large - 1] = '\0';
     static const char *const bad[] = {"../x", "/abs", "a/b", "..//", "/"};
     for (size_t i = 0; i < 5; i++) {
-        mft_fails(-EINVAL, mayfly_mkstemp(&(mayfly_name_options){.prefix = bad[i]}, &path,
-                                          &mft_error));
-        mft_fails(-EINVAL, mayfly_mkdtemp(&(mayfly_name_options){.suffix = bad[i]}, &path,
-                                          &mft_error));
+        mft_fails(-EINVAL,
+                  mayfly_mkstemp(&(mayfly_name_options){.prefix = bad[i]}, &path, &mft_error));
+        mft_fails(-EINVAL,
+                  mayfly_mkdtemp(&(mayfly_name_options){.suffix = bad[i]}, &path, &mft_error));
         assert_non_null(strstr(mft_error.message, "dir"));
     }
     mft_fails(-EINVAL, mayfly_mkstemp(&(mayfly_name_options){.prefix = large}, &path, &mft_error));
@@ -150,9 +150,9 @@ static void K5_fallback_directories_are_tried_in_order(void **state) {
     free(path);
     path = NULL;
     const char *const none[] = {dirs[0], NULL};
-    mft_fails(-ENOENT, mayfly_mkstemp(&(mayfly_name_options){.dir = mft_path("no"),
-                                                              .fallback_dirs = none},
-                                      &path, &mft_error));
+    mft_fails(-ENOENT,
+              mayfly_mkstemp(&(mayfly_name_options){.dir = mft_path("no"), .fallback_dirs = none},
+                             &path, &mft_error));
     assert_non_null(strstr(mft_error.message, "/no\"")); /* the first failure is told */
     mft_remove(second);
 }

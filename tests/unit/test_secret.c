@@ -20,8 +20,8 @@ static const char plain[] = "the launch code is 0000, do not tell";
 /* A secret file on disk; NULL in a build without libsodium. */
 static mayfly_file *on_disk(void) {
     mayfly_file *file = NULL;
-    const int r = mayfly_named_temporary_file(&(mayfly_file_options){.secret = true}, &file,
-                                              &mft_error);
+    const int r =
+        mayfly_named_temporary_file(&(mayfly_file_options){.secret = true}, &file, &mft_error);
     if (r == -ENOTSUP)
         mft_skip("this build has no libsodium");
     if (r < 0)

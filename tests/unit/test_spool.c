@@ -168,8 +168,8 @@ static void spool_loses_nothing_on_a_real_full_file_system(void **state) {
     }
     const char *const dirs[] = {mft_tmp(), NULL};
     mayfly_file *file = spool(&(mayfly_file_options){.max_size = 100000, .dir = small});
-    mayfly_file *with = spool(
-        &(mayfly_file_options){.max_size = 100000, .dir = small, .fallback_dirs = dirs});
+    mayfly_file *with =
+        spool(&(mayfly_file_options){.max_size = 100000, .dir = small, .fallback_dirs = dirs});
     int r = mayfly_file_write(file, accepted, sizeof accepted, &mft_error) |
             mayfly_file_write(with, accepted, sizeof accepted, &mft_error);
     const int full = mayfly_file_write(file, more, sizeof more, &mft_error);
@@ -195,9 +195,8 @@ static void spool_survives_every_refused_allocation(void **state) {
     for (long n = 1;; n++) {
         mayfly_file *file = NULL;
         mft_fault_refuse("malloc", n, -ENOMEM, 0);
-        int r = mayfly_spooled_temporary_file(&(mayfly_file_options){.dir = mft_tmp(),
-                                                                      .max_size = 1000},
-                                              &file, &mft_error);
+        int r = mayfly_spooled_temporary_file(
+            &(mayfly_file_options){.dir = mft_tmp(), .max_size = 1000}, &file, &mft_error);
         const long first = mft_fault_refused();
         for (int i = 0; i < 3 && r == 0; i++)
             r = mayfly_file_write(file, data, sizeof data, &mft_error);

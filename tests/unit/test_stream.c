@@ -17,9 +17,9 @@ static mayfly_file *make(int kind) {
     else if (kind == 1)
         r = mayfly_temporary_file(NULL, &file, &mft_error);
     else
-        r = mayfly_spooled_temporary_file(
-            &(mayfly_file_options){.max_size = kind == 2 ? 0 : 100, .mode = kind == 4 ? "w+" : NULL},
-            &file, &mft_error);
+        r = mayfly_spooled_temporary_file(&(mayfly_file_options){.max_size = kind == 2 ? 0 : 100,
+                                                                 .mode = kind == 4 ? "w+" : NULL},
+                                          &file, &mft_error);
     if (r < 0)
         fail_msg("%s", mft_error.message);
     return file;

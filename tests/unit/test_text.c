@@ -12,8 +12,8 @@
 
 static mayfly_file *text(const char *encoding, const char *errors, const char *newline) {
     mayfly_file *file = NULL;
-    const mayfly_file_options options = {.mode = "w+", .encoding = encoding, .errors = errors,
-                                         .newline = newline};
+    const mayfly_file_options options = {
+        .mode = "w+", .encoding = encoding, .errors = errors, .newline = newline};
     if (mayfly_named_temporary_file(&options, &file, &mft_error) < 0)
         fail_msg("%s: %s", encoding, mft_error.message);
     return file;
@@ -38,7 +38,8 @@ static void F3_seek_leads_back_to_wherever_tell_was_asked(void **state) {
             snprintf(moved, sizeof moved, "%s/f", mayfly_dir_path(dir));
             assert_int_equal(rename(path, moved), 0);
             mft_ok(mayfly_dir_file(dir, "f",
-                                   &(mayfly_file_options){.mode = "r", .encoding = encodings[e],
+                                   &(mayfly_file_options){.mode = "r",
+                                                          .encoding = encodings[e],
                                                           .newline = newlines[m]},
                                    &file, &mft_error));
             int64_t positions[32];
@@ -120,12 +121,16 @@ static void F3_latin_1_fails_exactly_where_it_must(void **state) {
         char utf8[4] = {(char)c};
         size_t n = 1;
         if (c >= 0x10000) {
-            memcpy(utf8, (char[]){(char)0xf0, (char)(0x80 | c >> 12), (char)(0x80 | (c >> 6 & 63)),
-                                  (char)(0x80 | (c & 63))}, 4);
+            memcpy(utf8,
+                   (char[]){(char)0xf0, (char)(0x80 | c >> 12), (char)(0x80 | (c >> 6 & 63)),
+                            (char)(0x80 | (c & 63))},
+                   4);
             n = 4;
         } else if (c >= 0x800) {
-            memcpy(utf8, (char[]){(char)(0xe0 | c >> 12), (char)(0x80 | (c >> 6 & 63)),
-                                  (char)(0x80 | (c & 63))}, 3);
+            memcpy(utf8,
+                   (char[]){(char)(0xe0 | c >> 12), (char)(0x80 | (c >> 6 & 63)),
+                            (char)(0x80 | (c & 63))},
+                   3);
             n = 3;
         } else if (c >= 0x80) {
             memcpy(utf8, (char[]){(char)(0xc0 | c >> 6), (char)(0x80 | (c & 63))}, 2);

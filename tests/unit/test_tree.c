@@ -168,7 +168,8 @@ static void one_directory_may_hold_very_many(void **state) {
     mft_fault_end();
 }
 
-/* ---- permissions ------------------------------------------------------------------------------ */
+/* ---- permissions ------------------------------------------------------------------------------
+ */
 
 static int as_user(void *root) {
     if (geteuid() == 0 && (setgid(65534) != 0 || setuid(65534) != 0))
@@ -224,7 +225,8 @@ static void directories_of_others_keep_their_modes(void **state) {
     mft_remove(root);
 }
 
-/* ---- what is left ----------------------------------------------------------------------------- */
+/* ---- what is left -----------------------------------------------------------------------------
+ */
 
 static int keep_some(int dir, const char *name, int flags) {
     if (strncmp(name, "immutable", 9) == 0)
@@ -249,7 +251,9 @@ static void what_cannot_be_removed_is_listed_and_the_rest_goes(void **state) {
     for (size_t i = 0; i < 2; i++) {
         assert_int_equal(mayfly_leftovers_get(left, i, &path, &code), 0);
         assert_int_equal(code, -EPERM);
-        seen |= strcmp(path, "dir-1/immutable-1") == 0 ? 1 : strcmp(path, "immutable-2") == 0 ? 2 : 4;
+        seen |= strcmp(path, "dir-1/immutable-1") == 0 ? 1
+                : strcmp(path, "immutable-2") == 0     ? 2
+                                                       : 4;
     }
     assert_int_equal(seen, 3);
     assert_int_equal(mayfly_leftovers_get(left, 2, &path, &code), -ENOENT);
@@ -304,7 +308,8 @@ static void a_bind_mount_of_the_same_file_system_is_left_too(void **state) {
     mft_remove(outside);
 }
 
-/* ---- somebody else is at work ----------------------------------------------------------------- */
+/* ---- somebody else is at work -----------------------------------------------------------------
+ */
 
 static char *hook_path, *hook_other;
 static int hook_count;
@@ -391,7 +396,8 @@ static void CVE_2022_21658_a_directory_swapped_for_a_link_is_not_followed(void *
         char *root = tree("root");
         (void)tree("root/sub");
         fill(mft_path("root/sub"), 0, 3);
-        struct racer racer = {0, mft_path("root/sub"), mft_path("root/aside"), mft_path("root/link")};
+        struct racer racer = {0, mft_path("root/sub"), mft_path("root/aside"),
+                              mft_path("root/link")};
         assert_int_equal(symlink(outside, racer.link), 0);
         pthread_t thread;
         assert_int_equal(pthread_create(&thread, NULL, swap, &racer), 0);
@@ -424,7 +430,8 @@ static void another_directory_of_that_name_is_left_alone(void **state) {
     mft_remove(root);
 }
 
-/* ---- options ---------------------------------------------------------------------------------- */
+/* ---- options ----------------------------------------------------------------------------------
+ */
 
 static int count_progress(const mayfly_tree_progress *progress, void *user) {
     *(uint64_t *)user = progress->removed_files + progress->removed_directories;
@@ -442,18 +449,17 @@ static void keep_root_empties_it_and_progress_is_told(void **state) {
     uint64_t removed = 0;
     int calls = 0;
     fill(root, 2, 3);
-    mft_ok(mayfly_remove_tree(root,
-                              &(mayfly_tree_options){.keep_root = true,
-                                                     .progress = count_progress,
-                                                     .user = &removed},
-                              NULL, &mft_error));
+    mft_ok(mayfly_remove_tree(
+        root,
+        &(mayfly_tree_options){.keep_root = true, .progress = count_progress, .user = &removed},
+        NULL, &mft_error));
     assert_int_equal(removed, 3 + 9 + 27 + 3 + 9);
     assert_int_equal(mft_entries(root), 0);
     fill(root, 2, 3);
-    mft_fails(-ECANCELED, mayfly_remove_tree(root,
-                                             &(mayfly_tree_options){.progress = stop_at_once,
-                                                                    .user = &calls},
-                                             NULL, &mft_error));
+    mft_fails(-ECANCELED,
+              mayfly_remove_tree(root,
+                                 &(mayfly_tree_options){.progress = stop_at_once, .user = &calls},
+                                 NULL, &mft_error));
     assert_int_equal(calls, 2);
     mft_remove(root);
 }
