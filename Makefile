@@ -11,7 +11,7 @@ VALGRIND = valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-k
 	--trace-children=no
 
 .PHONY: all run test bench install clean setup format check-format clang asan tsan sanitize \
-	valgrind musl
+	valgrind musl fuzz
 
 all: $(BUILD)/build.ninja
 	ninja -C $(BUILD)
@@ -80,3 +80,13 @@ musl:
 		-Dexamples=false -Dsecret=disabled -Dcmocka=disabled
 	ninja -C build-musl
 	tests/run build-musl
+
+# A minute of libFuzzer for each parser, or FUZZ_SECONDS; stops with the input that breaks it.
+FUZZ_SECONDS ?= 60
+fuzz:
+	mkdir -p build-fuzz
+	for part in csv text; do \
+		clang -std=c11 -g -O1 -fsanitize=fuzzer,address,undefined -Iinclude -D_GNU_SOURCE \
+			-o build-fuzz/fuzz_$$part tests/fuzz/fuzz_$$part.c src/*/*.c -lpthread && \
+		(cd build-fuzz && TMPDIR=/dev/shm ./fuzz_$$part -max_total_time=$(FUZZ_SECONDS) -max_len=600 -print_final_stats=1) || exit 1; \
+	done

@@ -288,25 +288,35 @@ static void utf32_one(const struct mfi_codec *codec, const char *in, size_t size
         done(ret, point, 4);
 }
 
-/* Byte by byte, until something comes out. */
+/* One try, with so much input and room for so much output. */
+static enum mfi_step iconv_try(const struct mfi_codec *codec, const char *in, size_t have,
+                               size_t room, struct mfi_piece *ret) {
+    char *from = (char *)(uintptr_t)in; /* iconv takes char **, and does not write there */
+    char *to = ret->out;
+    size_t from_left = have, to_left = room;
+    const size_t r = iconv(codec->from, &from, &from_left, &to, &to_left);
+    ret->used = have - from_left;
+    ret->out_size = room - to_left;
+    if (r != (size_t)-1 || ret->used > 0)
+        return MFI_STEP_DONE;
+    return errno == EINVAL || errno == E2BIG ? MFI_STEP_MORE : MFI_STEP_BAD;
+}
+
+/* With more input and more room until something comes out: so it is one character, and a position
+ * between any two can be told. */
 static void iconv_one(const struct mfi_codec *codec, const char *in, size_t size, int final,
                       struct mfi_piece *ret) {
-    for (size_t have = 1; have <= size; have++) {
-        char *from = (char *)(uintptr_t)in; /* iconv takes char **, and does not write there */
-        char *to = ret->out;
-        size_t from_left = have, to_left = sizeof ret->out;
-        const size_t r = iconv(codec->from, &from, &from_left, &to, &to_left);
-        ret->used = have - from_left;
-        ret->out_size = sizeof ret->out - to_left;
-        if (r != (size_t)-1 || ret->used > 0) {
-            ret->step = MFI_STEP_DONE;
-            return;
+    static const unsigned char rooms[] = {1, 2, 3, 4, sizeof ret->out};
+    for (size_t have = 1; have <= size; have++)
+        for (size_t i = 0; i < MFI_LENGTH(rooms); i++) {
+            ret->step = iconv_try(codec, in, have, rooms[i], ret);
+            if (ret->step == MFI_STEP_BAD)
+                *ret = (struct mfi_piece){.step = MFI_STEP_BAD, .used = 1};
+            if (ret->step != MFI_STEP_MORE)
+                return;
+            if (errno == EINVAL)
+                break; /* more room would not help */
         }
-        if (errno != EINVAL) {
-            *ret = (struct mfi_piece){.step = MFI_STEP_BAD, .used = 1};
-            return;
-        }
-    }
     cut_short(ret, size, final);
 }
 
