@@ -249,6 +249,7 @@ int mft_run_group(const char *group, const struct CMUnitTest *tests, size_t coun
     size_t outcomes[3] = {0};
     (void)group;
     for (size_t i = 0; i < count; i++) {
+        (void)printf("[ RUN      ] %s\n", tests[i].name);
         const int outcome = run_one(&tests[i]);
         outcomes[outcome]++;
         (void)printf("%s %s\n", words[outcome], tests[i].name);
