@@ -139,6 +139,9 @@ sys.exit(p.wait() != -signal.SIGINT)
 END'
 check a_reader_that_goes_away_leaves_nothing '
     $mayfly chunks "$table" -q -r 100 -j 2 -c "cat" | head -1 >/dev/null'
+if ! python3 -c 'import pty; pty.openpty()' 2>/dev/null; then
+    echo "skip a_terminal_sees_a_progress_bar_and_a_file_does_not: there are no terminals here"
+else
 check a_terminal_sees_a_progress_bar_and_a_file_does_not '
     status 0 $mayfly chunks "$table" -r 1000 -c true && ! grep -q "\[#" $base/stderr &&
     python3 - "$mayfly" "$table" <<"END"
@@ -155,6 +158,7 @@ except OSError:
     pass
 sys.exit(not (b"[###" in seen and b"records" in seen and os.waitpid(pid, 0)[1] == 0))
 END'
+fi
 
 check help_tells_every_command_and_option '
     for c in where file dir chunks; do $mayfly help $c | grep -q "usage: mayfly $c" || exit 1; $mayfly $c --help | grep -q -- --json || [ $c = chunks ] || exit 1; done;

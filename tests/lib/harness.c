@@ -161,6 +161,11 @@ void mft_remove(const char *path) {
         print_message("%s\n", error.message);
 }
 
+int mft_wrapped(void) {
+    const char *wrapper = getenv("MFT_WRAPPER");
+    return wrapper != NULL && wrapper[0] != '\0';
+}
+
 static int wait_for(pid_t pid) {
     int status = 0;
     while (waitpid(pid, &status, 0) < 0)

@@ -74,6 +74,9 @@ int mft_is(const char *path, const char *text);     /* whether that is its conte
 unsigned mft_mode(const char *path);                /* permission bits */
 void mft_remove(const char *path);                  /* a file, or a tree */
 
+/* Whether the program runs under another (valgrind), by MFT_WRAPPER. */
+int mft_wrapped(void);
+
 /* Runs `body` in a forked child and returns its wait status. The child leaves by _exit with what
  * `body` returns; cmocka's assertions must not be used in it. */
 int mft_fork(int (*body)(void *context), void *context);

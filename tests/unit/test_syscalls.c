@@ -35,8 +35,7 @@ static void leave_out_allocation(char *names) {
 
 static void expect(void (*warm)(void), void (*body)(void), const char *calls) {
     char names[4096];
-    const char *wrapper = getenv("MFT_WRAPPER");
-    if (wrapper != NULL && wrapper[0] != '\0')
+    if (mft_wrapped())
         mft_skip("the calls of what the test runs under would be counted");
     const int r = mft_syscalls(warm, body, names, sizeof names);
     if (r == -EPERM || r == -ENOSYS)

@@ -124,6 +124,8 @@ static int with_few_descriptors(void *root) {
 
 static void CVE_2021_3997_depth_takes_no_stack_and_few_descriptors(void **state) {
     (void)state;
+    if (mft_wrapped())
+        mft_skip("what the test runs under needs descriptors of its own");
     char *root = tree("root");
     dig(root, 10000);
     assert_int_equal(mft_fork(with_few_descriptors, root), 0);
@@ -142,6 +144,8 @@ static int no_descriptors_left(void *root) {
 
 static void with_three_descriptors_left_it_still_gets_everywhere(void **state) {
     (void)state;
+    if (mft_wrapped())
+        mft_skip("what the test runs under needs descriptors of its own");
     char *root = tree("root");
     dig(root, 100);
     fill(root, 2, 3);
