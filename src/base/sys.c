@@ -183,7 +183,7 @@ struct kernel_statx {
         int64_t sec;
         uint32_t nsec;
         int32_t pad;
-    } times[4];
+    } times[4]; /* of access, birth, change, modification */
     uint32_t rdev_major, rdev_minor, dev_major, dev_minor;
     uint64_t mnt_id;
     uint64_t spare[13];
@@ -192,16 +192,25 @@ struct kernel_statx {
 _Static_assert(sizeof(struct kernel_statx) == 256, "struct statx is 256 bytes in every kernel");
 
 static int sys_statmount(int fd, const char *path, struct mfi_mount *mount) {
-    enum { BASIC = 0x7ff, MNT_ID = 0x1000, ROOT_ATTRIBUTE = 0x2000, NO_AUTOMOUNT = 0x800 };
+    enum {
+        BASIC = 0x7ff,
+        BIRTH = 0x800,
+        MNT_ID = 0x1000,
+        ROOT_ATTRIBUTE = 0x2000,
+        NO_AUTOMOUNT = 0x800
+    };
     struct kernel_statx sx = {0};
     int flags = AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW | NO_AUTOMOUNT;
-    if (syscall(SYS_statx, fd, path, flags, BASIC | MNT_ID, &sx) < 0)
+    if (syscall(SYS_statx, fd, path, flags, BASIC | BIRTH | MNT_ID, &sx) < 0)
         return -errno;
     mount->device = makedev(sx.dev_major, sx.dev_minor);
     mount->mount = (sx.mask & MNT_ID) != 0 ? sx.mnt_id : mount->device;
     mount->inode = sx.ino;
     mount->mode = sx.mode;
     mount->uid = sx.uid;
+    mount->birth = 0;
+    if ((sx.mask & BIRTH) != 0)
+        mount->birth = sx.times[1].sec * 1000000000 + (int64_t)sx.times[1].nsec;
     mount->is_root = -1;
     if ((sx.attributes_mask & ROOT_ATTRIBUTE) != 0)
         mount->is_root = (sx.attributes & ROOT_ATTRIBUTE) != 0;

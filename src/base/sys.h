@@ -93,7 +93,8 @@ struct mfi_mount {
     uint64_t inode;
     uint32_t mode;
     uint32_t uid;
-    int is_root; /* 1: the root of a mount, 0: not, -1: the kernel does not say */
+    int64_t birth; /* when the inode was made, in nanoseconds since 1970; 0: not known */
+    int is_root;   /* 1: the root of a mount, 0: not, -1: the kernel does not say */
 };
 
 /* What statfs tells. */

@@ -65,6 +65,7 @@ struct mfi_slot {
     int random_name;        /* the name is a random one: nobody else can have made it */
     struct mfi_parent *parent;
     struct mfi_identity identity; /* known once armed */
+    int64_t birth;                /* see mfi_slot_unpin */
     char name[256];               /* NUL-terminated; written before the name is created */
 };
 
@@ -74,6 +75,14 @@ int mfi_slot_reserve(struct mfi_parent *parent, enum mfi_kind kind, struct mfi_s
 
 /* The name exists now and is this inode. From here on the end of the process removes it. */
 void mfi_slot_arm(struct mfi_slot *slot, uint64_t device, uint64_t inode);
+
+/* The last descriptor of the inode is about to be closed: `fd`. From then on, once its name is
+ * gone, the file system may use the inode's number again; when it was made tells the two apart. */
+void mfi_slot_unpin(struct mfi_slot *slot, int fd);
+
+/* Whether an open descriptor, or with a name what is called so in the directory `fd`, was made when
+ * the slot's inode was. */
+int mfi_slot_same_birth(const struct mfi_slot *slot, int fd, const char *name);
 
 /* keep != 0: the end of the process leaves it. */
 void mfi_slot_hold(struct mfi_slot *slot, int keep);

@@ -100,6 +100,7 @@ int mfi_slot_reserve(struct mfi_parent *parent, enum mfi_kind kind, struct mfi_s
     slot->random_name = 0;
     slot->parent = mfi_parent_ref(parent);
     slot->identity = (struct mfi_identity){0, 0};
+    slot->birth = 0;
     slot->name[0] = '\0';
     atomic_store_explicit(&slot->owner, mfi_process(), memory_order_relaxed);
     atomic_store_explicit(&slot->state, MFI_SLOT_RESERVED, memory_order_release);
@@ -110,6 +111,19 @@ int mfi_slot_reserve(struct mfi_parent *parent, enum mfi_kind kind, struct mfi_s
 void mfi_slot_arm(struct mfi_slot *slot, uint64_t device, uint64_t inode) {
     slot->identity = (struct mfi_identity){device, inode};
     atomic_store_explicit(&slot->state, MFI_SLOT_LIVE, memory_order_release);
+}
+
+void mfi_slot_unpin(struct mfi_slot *slot, int fd) {
+    struct mfi_mount found;
+    if (mfi_sys.statmount(fd, "", &found) == 0)
+        slot->birth = found.birth;
+}
+
+int mfi_slot_same_birth(const struct mfi_slot *slot, int fd, const char *name) {
+    struct mfi_mount found;
+    if (slot->birth == 0)
+        return 1; /* pinned by a descriptor, or the file system does not know */
+    return mfi_sys.statmount(fd, name, &found) == 0 && found.birth == slot->birth;
 }
 
 void mfi_slot_hold(struct mfi_slot *slot, int keep) {
@@ -154,7 +168,8 @@ int mfi_slot_check(const struct mfi_slot *slot, mayfly_error *error) {
                         "the file is no longer there: it was removed or renamed by somebody else");
     if (r < 0)
         return mfi_fail_call(error, r, "fstatat", slot->name, slot->parent->fd);
-    if ((uint64_t)st.st_dev != slot->identity.device || st.st_ino != slot->identity.inode)
+    if ((uint64_t)st.st_dev != slot->identity.device || st.st_ino != slot->identity.inode ||
+        !mfi_slot_same_birth(slot, slot->parent->fd, slot->name))
         return mfi_fail(error, MAYFLY_E_REPLACED, "fstatat", slot->name,
                         "another file has this name by now; it was left alone");
     return 0;

@@ -111,6 +111,8 @@ int mayfly_file_close_descriptor(mayfly_file *file, mayfly_error *error) {
         free(file->path);
         file->path = NULL;
     }
+    if (file->slot != NULL)
+        mfi_slot_unpin(file->slot, file->store.disk.fd);
     close_store(file, &outcome);
     return outcome.code;
 }
@@ -127,8 +129,9 @@ static int open_checked(const struct mfi_slot *slot, mayfly_error *error) {
     int r = fd < 0 ? 0 : mfi_sys.fstat(fd, &st);
     if (r < 0)
         return mfi_fail_call(error, r, "fstat", slot->name, -1);
-    const int other =
-        (uint64_t)st.st_dev != slot->identity.device || st.st_ino != slot->identity.inode;
+    const int other = (uint64_t)st.st_dev != slot->identity.device ||
+                      st.st_ino != slot->identity.inode || !S_ISREG(st.st_mode) ||
+                      (fd >= 0 && !mfi_slot_same_birth(slot, fd, ""));
     if (fd == -ELOOP || fd == -ENXIO || fd == -EISDIR || (fd >= 0 && other))
         return mfi_fail(error, MAYFLY_E_REPLACED, "openat", slot->name,
                         "another file has this name by now; it was left alone");

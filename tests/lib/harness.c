@@ -19,6 +19,8 @@ mayfly_error mft_error;
 
 static char tmp[4096];
 static int descriptors;
+static int start = -1; /* where the program was started, by descriptor */
+static mode_t start_umask;
 static char *paths[4096];
 static size_t path_count;
 
@@ -30,7 +32,7 @@ const char *mft_program(const char *source) {
     return strncmp(name, "test_", 5) == 0 ? name + 5 : name;
 }
 
-static int count_descriptors(void) {
+int mft_descriptors(void) {
     int count = 0;
     DIR *dir = opendir("/proc/self/fd");
     if (dir == NULL)
@@ -41,15 +43,27 @@ static int count_descriptors(void) {
     return count;
 }
 
+/* What a test may have changed for the whole process. */
+static int put_back(void) {
+    if (start < 0) {
+        start = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        start_umask = umask(022);
+    }
+    (void)umask(start_umask);
+    mfi_sys = mfi_sys_real;
+    return start < 0 || fchdir(start) != 0 || unsetenv("TEMP") != 0 || unsetenv("TMP") != 0;
+}
+
 int mft_setup(void **state) {
     (void)state;
     const char *base = getenv("MAYFLY_TEST_DIR");
-    mfi_sys = mfi_sys_real;
+    if (put_back() != 0)
+        return -1;
     mfi_where_forget();
     (void)snprintf(tmp, sizeof tmp, "%s/mayfly-test-XXXXXX", base == NULL ? "/tmp" : base);
     if (mkdtemp(tmp) == NULL || setenv("TMPDIR", tmp, 1) != 0)
         return -1;
-    descriptors = count_descriptors();
+    descriptors = mft_descriptors();
     return 0;
 }
 
@@ -65,21 +79,20 @@ static void name_leftovers(void) {
 
 int mft_teardown(void **state) {
     (void)state;
-    int result = 0;
-    mfi_sys = mfi_sys_real;
+    int result = put_back();
     mfi_where_forget();
     for (size_t i = 0; i < path_count; i++)
         free(paths[i]);
     path_count = 0;
-    const int now = count_descriptors();
+    const int now = mft_descriptors();
     if (now != descriptors) {
         print_message("%d descriptors were open before, %d are now\n", descriptors, now);
         result = -1;
     }
     if (mft_entries(tmp) != 0) {
         name_leftovers();
-        mft_remove(tmp);
-        return -1;
+        mft_empty();
+        result = -1;
     }
     return rmdir(tmp) == 0 ? result : -1;
 }
@@ -166,6 +179,12 @@ int mft_wrapped(void) {
     return wrapper != NULL && wrapper[0] != '\0';
 }
 
+void mft_empty(void) {
+    mayfly_error error;
+    if (mayfly_remove_tree(tmp, &(mayfly_tree_options){.keep_root = true}, NULL, &error) < 0)
+        print_message("%s\n", error.message);
+}
+
 static int wait_for(pid_t pid) {
     int status = 0;
     while (waitpid(pid, &status, 0) < 0)
@@ -234,6 +253,16 @@ void mft_fail_at(const char *file, int line, const char *format, ...) {
     longjmp(leave, 1);
 }
 
+void mft_equal(const char *file, int line, const char *text, long long a, long long b) {
+    if (a != b)
+        mft_fail_at(file, line, "%s: %lld is not %lld", text, a, b);
+}
+
+void mft_equal_text(const char *file, int line, const char *a, const char *b) {
+    if (strcmp(a, b) != 0)
+        mft_fail_at(file, line, "\"%s\" is not \"%s\"", a, b);
+}
+
 void mft_skip_now(void) {
     longjmp(leave, 2);
 }
@@ -252,9 +281,10 @@ static int run_one(const struct CMUnitTest *test) {
 int mft_run_group(const char *group, const struct CMUnitTest *tests, size_t count) {
     static const char *const words[] = {"[       OK ]", "[  FAILED  ]", "[  SKIPPED ]"};
     size_t outcomes[3] = {0};
-    (void)group;
+    (void)printf("[==========] %s: Running %zu test(s).\n", group, count);
     for (size_t i = 0; i < count; i++) {
         (void)printf("[ RUN      ] %s\n", tests[i].name);
+        (void)fflush(stdout);
         const int outcome = run_one(&tests[i]);
         outcomes[outcome]++;
         (void)printf("%s %s\n", words[outcome], tests[i].name);

@@ -2,8 +2,9 @@
  *
  * What every test stands on.
  *
- * Each test has a temporary directory of its own (TMPDIR), which must be empty at its end, and as
- * many open descriptors at its end as at its beginning. System calls that it replaced are put back.
+ * Each test has a temporary directory of its own (TMPDIR, in MAYFLY_TEST_DIR or /tmp; neither TEMP
+ * nor TMP are set), which must be empty at its end, and as many open descriptors at its end as at
+ * its beginning. System calls that it replaced, the umask and the working directory are put back.
  */
 #ifndef MFT_HARNESS_H
 #define MFT_HARNESS_H
@@ -67,6 +68,8 @@ const char *mft_program(const char *source); /* "tests/unit/test_file.c" -> "fil
 const char *mft_tmp(void);                   /* the test's TMPDIR */
 char *mft_path(const char *name);            /* a path in it; valid until the test ends */
 int mft_entries(const char *dir);            /* how many entries it has */
+void mft_empty(void);                        /* removes whatever is in TMPDIR */
+int mft_descriptors(void);                   /* how many are open */
 int mft_exists(const char *path);            /* also a dangling link */
 void mft_write(const char *path, const char *text);
 char *mft_read(const char *path, size_t *ret_size); /* all of it, NUL after it; the caller frees */
