@@ -8,7 +8,7 @@ MESONFLAGS ?=
 NEEDS_MESON = command -v meson >/dev/null && command -v ninja >/dev/null || { \
 	echo "meson or ninja is missing: scripts/setup installs what building needs" >&2; exit 1; }
 # Leaks are asan's to find: valgrind would also blame what forked children of tests leave allocated.
-VALGRIND = valgrind -q --error-exitcode=99 --leak-check=no --suppressions=tests/valgrind.supp
+VALGRIND = valgrind -q --fair-sched=yes --error-exitcode=99 --leak-check=no --suppressions=tests/valgrind.supp
 
 .PHONY: all run test bench install clean setup format check-format clang asan tsan sanitize \
 	valgrind musl fuzz
