@@ -11,9 +11,13 @@
 #include <mayfly/csv.h>
 #include <mayfly/dir.h>
 #include <mayfly/error.h>
+#include <mayfly/event.h>
 #include <mayfly/file.h>
+#include <mayfly/lease.h>
 #include <mayfly/manager.h>
 #include <mayfly/mkstemp.h>
+#include <mayfly/quota.h>
+#include <mayfly/signals.h>
 #include <mayfly/tree.h>
 #include <mayfly/where.h>
 #include <mayfly/workspace.h>

@@ -33,6 +33,8 @@ typedef struct mayfly_dir_options {
     uint32_t permissions;             /* 0: 0700 */
     bool keep;                        /* tempfile's delete=False: not removed unless asked to */
     bool ignore_cleanup_errors;       /* what cannot be removed is left without a word */
+    uint64_t max_bytes; /* what is made in it through the handle may not become more */
+    uint64_t max_files; /* (mayfly/quota.h); 0: no limit */
 } mayfly_dir_options;
 
 /* Creates a directory (row D1; tempfile.TemporaryDirectory).

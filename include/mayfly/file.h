@@ -83,6 +83,9 @@ typedef struct mayfly_file_options {
                              this, and writing turns \n into it */
     uint64_t max_size;    /* spool: bytes to hold in memory; 0: no limit */
     mayfly_roll roll_to;  /* spool */
+    uint64_t max_bytes;   /* the file may not become larger (mayfly/quota.h); 0: no limit */
+    bool sticky;          /* the mode has the sticky bit, so that systemd-tmpfiles leaves the file,
+                             however old it is */
 } mayfly_file_options;
 
 /* secret (row F6). The content lies in memory that is locked (not swapped) and left out of core

@@ -140,6 +140,13 @@ struct mfi_lock {
 void mfi_lock_take(struct mfi_lock *lock);
 void mfi_lock_give(struct mfi_lock *lock);
 
+/* What the kernel tells (proc.c). Nothing known: "", 0. */
+enum { MFI_BOOT_ID = 40 };
+void mfi_boot_id(char *to);            /* of the running system; MFI_BOOT_ID bytes */
+uint64_t mfi_process_started(int pid); /* in clock ticks since boot, which tells recycled pids
+                                          apart; of one that is ending or a zombie 0 */
+void mfi_process_command(int pid, char *to, size_t size); /* its arguments, parted by blanks */
+
 /* ---- users and environment (user.c) --------------------------------------------------------- */
 
 void mfi_user_name(uint32_t uid, char *name, size_t size); /* the number where there is no name */

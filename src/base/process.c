@@ -28,7 +28,7 @@ static void forget_in_child(void) {
 }
 
 static void set_up(void) {
-    void *page = mfi_sys.mmap(PAGE, -1);
+    void *page = mfi_sys.mmap(PAGE, -1, 0);
     if (page != NULL && mfi_sys.madvise(page, PAGE, WIPE_ON_FORK) == 0) {
         _Atomic(uint64_t) *in_page = page;
         atomic_store(in_page, 1);

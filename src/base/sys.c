@@ -18,6 +18,7 @@
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
+#include <sys/wait.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -134,6 +135,43 @@ static int sys_dup(int fd, int least) {
 
 static int sys_flock(int fd, int operation) {
     RESULT_RETRY(int, flock(fd, operation));
+}
+
+static int sys_lock_owner(int fd, int wait) {
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    const int result = fcntl(fd, wait ? F_SETLKW : F_SETLK, &lock);
+    return result < 0 ? (errno == EACCES ? -EAGAIN : -errno) : 0;
+}
+
+static int sys_lock_holder(int fd, int *ret_pid) {
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    if (fcntl(fd, F_GETLK, &lock) < 0)
+        return -errno;
+    *ret_pid = lock.l_type == F_UNLCK ? 0 : (int)lock.l_pid;
+    return lock.l_type != F_UNLCK;
+}
+
+static int sys_set_inherited(int fd, int inherited) {
+    RESULT(int, fcntl(fd, F_SETFD, inherited ? 0 : FD_CLOEXEC));
+}
+
+/* Where the file system cannot reserve, zeros are written: that is room as well. */
+static int sys_allocate(int fd, int64_t size) {
+    struct stat st;
+    static const char zeros[4096];
+    if (fallocate(fd, 0, 0, size) == 0)
+        return 0;
+    if ((errno != EOPNOTSUPP && errno != ENOSYS && errno != EINVAL) || fstat(fd, &st) < 0)
+        return -errno;
+    for (int64_t at = st.st_size; at < size;) {
+        const int64_t rest = size - at;
+        const size_t step = rest < (int64_t)sizeof zeros ? (size_t)rest : sizeof zeros;
+        const ssize_t n = pwrite(fd, zeros, step, at);
+        if (n < 0 && errno != EINTR)
+            return -errno;
+        at += n > 0 ? n : 0;
+    }
+    return 0;
 }
 
 static int sys_renameat(int from, const char *old, int to, const char *name) {
@@ -292,9 +330,9 @@ static int sys_memfd_secret(void) {
     RESULT(int, syscall(SYS_memfd_secret, O_CLOEXEC));
 }
 
-static void *sys_mmap(size_t size, int fd) {
+static void *sys_mmap(size_t size, int fd, off_t at) {
     const int flags = fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED;
-    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, fd, 0);
+    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, fd, at);
     return memory == MAP_FAILED ? NULL : memory;
 }
 
@@ -316,6 +354,45 @@ static int sys_getcwd(char *buffer, size_t size) {
 
 static uid_t sys_geteuid(void) {
     return geteuid();
+}
+
+static int sys_getpid(void) {
+    return (int)getpid();
+}
+
+static int sys_sigaction(int signal, const struct sigaction *action, struct sigaction *ret) {
+    RESULT(int, sigaction(signal, action, ret));
+}
+
+static int sys_fork(void) {
+    RESULT(int, fork());
+}
+
+static int sys_waitpid(int pid) {
+    RESULT_RETRY(int, waitpid(pid, NULL, 0));
+}
+
+static int sys_chdir_root(void) {
+    RESULT(int, chdir("/"));
+}
+
+#ifndef SYS_close_range
+#define SYS_close_range 436
+#endif
+
+static int sys_close_others(int but) {
+    const unsigned fd = (unsigned)but;
+    if (syscall(SYS_close_range, fd + 1, ~0u, 0) == 0) {
+        if (fd > 0)
+            (void)syscall(SYS_close_range, 0u, fd - 1, 0);
+        return 0;
+    }
+    /* Before Linux 5.9. */
+    const long most = sysconf(_SC_OPEN_MAX);
+    for (long i = 0; i < (most < 0 ? 1024 : most); i++)
+        if (i != but)
+            (void)close((int)i);
+    return 0;
 }
 
 static void *sys_malloc(size_t size) {

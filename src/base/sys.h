@@ -14,6 +14,7 @@
 #define MFI_SYS_H
 
 #include <dirent.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/stat.h>
@@ -46,6 +47,10 @@
     X(int, fdatasync, (int fd), (fd))                                                              \
     X(int, dup, (int fd, int least), (fd, least))                                                  \
     X(int, flock, (int fd, int operation), (fd, operation))                                        \
+    X(int, lock_owner, (int fd, int wait), (fd, wait))                                             \
+    X(int, lock_holder, (int fd, int *ret_pid), (fd, ret_pid))                                     \
+    X(int, set_inherited, (int fd, int inherited), (fd, inherited))                                \
+    X(int, allocate, (int fd, int64_t size), (fd, size))                                           \
     X(int, renameat, (int from, const char *old, int to, const char *name), (from, old, to, name)) \
     X(int, renameat2, (int from, const char *old, int to, const char *name, unsigned flags),       \
       (from, old, to, name, flags))                                                                \
@@ -69,17 +74,35 @@
     X(ssize_t, getrandom, (void *data, size_t size, unsigned flags), (data, size, flags))          \
     X(int, memfd, (const char *name), (name))                                                      \
     X(int, memfd_secret, (void), ())                                                               \
-    X(void *, mmap, (size_t size, int fd), (size, fd))                                             \
+    X(void *, mmap, (size_t size, int fd, off_t at), (size, fd, at))                               \
     X(int, munmap, (void *memory, size_t size), (memory, size))                                    \
     X(int, mlock, (const void *memory, size_t size), (memory, size))                               \
     X(int, madvise, (void *memory, size_t size, int advice), (memory, size, advice))               \
     X(int, getcwd, (char *buffer, size_t size), (buffer, size))                                    \
     X(uid_t, geteuid, (void), ())                                                                  \
+    X(int, getpid, (void), ())                                                                     \
+    X(int, sigaction, (int signal, const struct sigaction *action, struct sigaction *ret),         \
+      (signal, action, ret))                                                                       \
+    X(int, fork, (void), ())                                                                       \
+    X(int, waitpid, (int pid), (pid))                                                              \
+    X(int, chdir_root, (void), ())                                                                 \
+    X(int, close_others, (int but), (but))                                                         \
     X(void *, malloc, (size_t size), (size))                                                       \
     X(void *, calloc, (size_t count, size_t size), (count, size))                                  \
     X(void *, realloc, (void *memory, size_t size), (memory, size))
 
-/* open_unnamed creates a file without a name in a directory (O_TMPFILE), or says why it cannot:
+/* close_others closes every descriptor but one, chdir_root goes to "/": for a new process. waitpid
+ * waits for a child to end.
+ *
+ * lock_owner takes the write lock of the whole file that belongs to the process (fcntl(2),
+ * F_SETLK): a forked child does not have it, and the kernel gives it back when the process ends,
+ * however. -EAGAIN: another process has it. lock_holder tells whose it is; 0: nobody's.
+ *
+ * set_inherited: whether exec(2) leaves the descriptor open.
+ *
+ * allocate makes room on the disk for `size` bytes, so that a mapping cannot fault for lack of it.
+ *
+ * open_unnamed creates a file without a name in a directory (O_TMPFILE), or says why it cannot:
  * -EOPNOTSUPP, -EISDIR, -EINVAL or -ENOENT mean that this file system or kernel has no such thing.
  *
  * chmod_opath is fchmod for a descriptor that was opened with O_PATH.

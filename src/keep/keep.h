@@ -56,6 +56,8 @@ void mfi_parent_replace(struct mfi_parent *_Atomic *shared, struct mfi_parent *p
 
 enum mfi_kind { MFI_KIND_FILE, MFI_KIND_DIRECTORY };
 
+struct mfi_cell; /* journal.h */
+
 struct mfi_slot {
     _Atomic uint32_t state; /* registry.c */
     uint32_t index;
@@ -64,17 +66,43 @@ struct mfi_slot {
     _Atomic uint64_t owner; /* mfi_process() of the process that may remove it */
     int random_name;        /* the name is a random one: nobody else can have made it */
     struct mfi_parent *parent;
+    struct mfi_cell *cell;        /* in the journal; NULL: it does not stand there */
+    uint32_t more;                /* index + 1 of the slot whose cell has more of the path */
+    uint32_t uid;                 /* owner */
     struct mfi_identity identity; /* known once armed */
+    int64_t made;                 /* when, in nanoseconds since 1970; 0: not known */
     int64_t birth;                /* see mfi_slot_unpin */
     char name[256];               /* NUL-terminated; written before the name is created */
 };
 
 /* Takes a slot for a name to be made in `parent` (another reference is taken). The caller writes
- * slot->name, creates, then arms or releases. 0 or -ENOMEM. */
+ * slot->name, announces it, creates, then arms or releases. 0 or -ENOMEM. */
 int mfi_slot_reserve(struct mfi_parent *parent, enum mfi_kind kind, struct mfi_slot **ret);
 
-/* The name exists now and is this inode. From here on the end of the process removes it. */
-void mfi_slot_arm(struct mfi_slot *slot, uint64_t device, uint64_t inode);
+/* The same for what needs no journal, because it is kept or lies in a directory that stands there.
+ */
+int mfi_slot_reserve_unlisted(struct mfi_parent *parent, enum mfi_kind kind, struct mfi_slot **ret);
+
+/* slot->name is about to be created, exclusively. With slot->random_name the journal has it from
+ * now on; a given name may be somebody else's, and must be armed before it exists. */
+void mfi_slot_announce(struct mfi_slot *slot);
+
+/* The name is this inode, or will be: nothing else is ever removed under it. From here on the end
+ * of the process removes it. `made`: see mfi_time_made. */
+void mfi_slot_arm(struct mfi_slot *slot, const struct stat *st, int64_t made);
+
+/* When a file was made, in nanoseconds, from a stat right after that: nothing has changed it yet,
+ * so that its time of modification is that of its birth. No call of its own is needed. */
+static inline int64_t mfi_time_made(const struct stat *st) {
+    return (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
+}
+
+/* Whether a reaper would find it. */
+int mfi_slot_is_leased(const struct mfi_slot *slot);
+
+/* In a forked child: takes it over from the process that made it. 0, MAYFLY_E_VANISHED, -ENOTSUP.
+ */
+int mfi_slot_adopt(struct mfi_slot *slot, mayfly_error *error);
 
 /* The last descriptor of the inode is about to be closed: `fd`. From then on, once its name is
  * gone, the file system may use the inode's number again; when it was made tells the two apart. */

@@ -15,9 +15,11 @@
 #include <fcntl.h>
 #include <stdlib.h>
 
+#include "event.h"
+#include "journal.h"
 #include "registry.h"
 
-enum { FIRST_BLOCK = 64, BLOCKS = 24 }; /* block k has 64 << k slots */
+enum { BLOCKS = 24 };
 
 static struct mfi_slot *_Atomic blocks[BLOCKS];
 static _Atomic uint32_t used; /* slots that were ever handed out */
@@ -26,17 +28,9 @@ static _Atomic uint32_t used; /* slots that were ever handed out */
  * was taken and given back in between is noticed. */
 static _Atomic uint64_t free_list;
 
-static unsigned block_of(uint32_t index) {
-    return 31u - (unsigned)__builtin_clz(index / FIRST_BLOCK + 1u);
-}
-
-static uint32_t block_start(unsigned block) {
-    return FIRST_BLOCK * ((1u << block) - 1u);
-}
-
 static struct mfi_slot *slot_at(uint32_t index) {
-    const unsigned block = block_of(index);
-    return atomic_load(&blocks[block]) + (index - block_start(block));
+    const unsigned block = mfi_block_of(index);
+    return atomic_load(&blocks[block]) + (index - mfi_block_start(block));
 }
 
 static struct mfi_slot *pop_free(void) {
@@ -66,11 +60,11 @@ static int need_block(unsigned block) {
         return -ENOMEM;
     if (atomic_load(&blocks[block]) != NULL)
         return 0;
-    struct mfi_slot *fresh = mfi_sys.calloc((size_t)FIRST_BLOCK << block, sizeof *fresh);
+    struct mfi_slot *fresh = mfi_sys.calloc((size_t)MFI_FIRST_BLOCK << block, sizeof *fresh);
     if (fresh == NULL)
         return -ENOMEM;
-    for (uint32_t i = 0; i < (uint32_t)FIRST_BLOCK << block; i++)
-        fresh[i].index = block_start(block) + i;
+    for (uint32_t i = 0; i < (uint32_t)MFI_FIRST_BLOCK << block; i++)
+        fresh[i].index = mfi_block_start(block) + i;
     struct mfi_slot *none = NULL;
     if (!atomic_compare_exchange_strong(&blocks[block], &none, fresh))
         free(fresh); /* another thread was first */
@@ -80,7 +74,7 @@ static int need_block(unsigned block) {
 static int next_unused(struct mfi_slot **ret) {
     uint32_t index = atomic_load(&used);
     do {
-        const int r = need_block(block_of(index));
+        const int r = need_block(mfi_block_of(index));
         if (r < 0)
             return r;
     } while (!atomic_compare_exchange_weak(&used, &index, index + 1));
@@ -88,29 +82,157 @@ static int next_unused(struct mfi_slot **ret) {
     return 0;
 }
 
-int mfi_slot_reserve(struct mfi_parent *parent, enum mfi_kind kind, struct mfi_slot **ret) {
-    mfi_exit_watch();
+static int take_slot(struct mfi_slot **ret) {
     struct mfi_slot *slot = pop_free();
     if (slot == NULL) {
         const int r = next_unused(&slot);
         if (r < 0)
             return r;
     }
+    slot->more = 0;
+    slot->cell = NULL;
+    atomic_store_explicit(&slot->owner, mfi_process(), memory_order_relaxed);
+    *ret = slot;
+    return 0;
+}
+
+/* Gives back a slot and those in whose cells its path goes on. */
+static void give_slots(struct mfi_slot *slot) {
+    while (slot != NULL) {
+        struct mfi_slot *next = slot->more == 0 ? NULL : slot_at(slot->more - 1);
+        if (slot->cell != NULL && mfi_slot_owned(slot))
+            mfi_cell_set(slot->cell, MFI_CELL_FREE);
+        atomic_store_explicit(&slot->state, MFI_SLOT_FREE, memory_order_release);
+        push_free(slot);
+        slot = next;
+    }
+}
+
+/* ---- in the journal -------------------------------------------------------------------------- */
+
+/* A path may be too long for one cell: so many slots more lend theirs. */
+static void take_cells(struct mfi_slot *slot) {
+    slot->cell = mfi_journal_cell(slot->index);
+    size_t room = MFI_CELL_TEXT;
+    const size_t need = strlen(slot->parent->path) + sizeof slot->name + 1;
+    struct mfi_slot *last = slot;
+    for (size_t count = 0; slot->cell != NULL && room < need; room += MFI_CELL_TEXT) {
+        struct mfi_slot *more = NULL;
+        if (++count == MFI_CELL_MOST || take_slot(&more) < 0) {
+            slot->cell = NULL; /* not leased */
+            return;
+        }
+        last->more = more->index + 1;
+        last = more;
+        atomic_store_explicit(&more->state, MFI_SLOT_MORE, memory_order_release);
+        more->cell = mfi_journal_cell(more->index);
+        if (more->cell == NULL)
+            slot->cell = NULL;
+    }
+}
+
+static void write_name(const struct mfi_slot *slot, struct mfi_cell *cell,
+                       enum mfi_cell_state state) {
+    struct mfi_cell *more[MFI_CELL_MOST];
+    uint32_t indices[MFI_CELL_MOST];
+    size_t count = 0;
+    for (uint32_t next = slot->more; next != 0; next = slot_at(next - 1)->more) {
+        more[count] = slot_at(next - 1)->cell;
+        indices[count++] = next - 1;
+    }
+    mfi_cell_name(cell, slot->kind, slot->parent->path, slot->name, state, more, indices, count);
+}
+
+/* The cell says what the slot says. */
+static void write_live(const struct mfi_slot *slot, struct mfi_cell *cell) {
+    mfi_cell_identify(cell, &slot->identity, slot->made, slot->uid);
+    mfi_cell_set(cell, MFI_CELL_LIVE);
+}
+
+/* Nobody else has adopted it, nor will. 0: somebody has. */
+static int claim(const struct mfi_slot *slot) {
+    return slot->cell == NULL || mfi_cell_state(slot->cell) == MFI_CELL_FREE ||
+           mfi_cell_move(slot->cell, MFI_CELL_LIVE, MFI_CELL_REMOVING) ||
+           mfi_cell_state(slot->cell) != MFI_CELL_ADOPTED;
+}
+
+/* ---- a name's life --------------------------------------------------------------------------- */
+
+int mfi_slot_reserve_unlisted(struct mfi_parent *parent, enum mfi_kind kind,
+                              struct mfi_slot **ret) {
+    struct mfi_slot *slot = NULL;
+    mfi_exit_watch();
+    const int r = take_slot(&slot);
+    if (r < 0)
+        return r;
     slot->kind = kind;
     slot->random_name = 0;
     slot->parent = mfi_parent_ref(parent);
     slot->identity = (struct mfi_identity){0, 0};
-    slot->birth = 0;
+    slot->made = slot->birth = 0;
     slot->name[0] = '\0';
-    atomic_store_explicit(&slot->owner, mfi_process(), memory_order_relaxed);
     atomic_store_explicit(&slot->state, MFI_SLOT_RESERVED, memory_order_release);
     *ret = slot;
     return 0;
 }
 
-void mfi_slot_arm(struct mfi_slot *slot, uint64_t device, uint64_t inode) {
-    slot->identity = (struct mfi_identity){device, inode};
+int mfi_slot_reserve(struct mfi_parent *parent, enum mfi_kind kind, struct mfi_slot **ret) {
+    const int r = mfi_slot_reserve_unlisted(parent, kind, ret);
+    if (r == 0)
+        take_cells(*ret);
+    return r;
+}
+
+void mfi_slot_announce(struct mfi_slot *slot) {
+    if (slot->cell != NULL)
+        write_name(slot, slot->cell, slot->random_name ? MFI_CELL_NAMED : MFI_CELL_FREE);
+}
+
+void mfi_slot_arm(struct mfi_slot *slot, const struct stat *st, int64_t made) {
+    slot->identity = (struct mfi_identity){(uint64_t)st->st_dev, st->st_ino};
+    slot->uid = st->st_uid;
+    slot->made = made;
+    if (slot->cell != NULL)
+        write_live(slot, slot->cell);
     atomic_store_explicit(&slot->state, MFI_SLOT_LIVE, memory_order_release);
+}
+
+int mfi_slot_is_leased(const struct mfi_slot *slot) {
+    return slot->cell != NULL && mfi_cell_state(slot->cell) == MFI_CELL_LIVE;
+}
+
+/* The slots in which a long path goes on get cells of this process's journal. */
+static int take_over_more(const struct mfi_slot *slot) {
+    for (uint32_t next = slot->more; next != 0; next = slot_at(next - 1)->more) {
+        struct mfi_cell *own = mfi_journal_cell(next - 1);
+        if (own == NULL)
+            return -ENOTSUP;
+        slot_at(next - 1)->cell = own;
+        atomic_store(&slot_at(next - 1)->owner, mfi_process());
+    }
+    return 0;
+}
+
+int mfi_slot_adopt(struct mfi_slot *slot, mayfly_error *error) {
+    if (mfi_slot_owned(slot))
+        return 0;
+    struct mfi_cell *own = mfi_journal_cell(slot->index);
+    if (slot->cell == NULL || own == NULL || take_over_more(slot) < 0)
+        return mfi_fail(error, -ENOTSUP, "adopt", slot->name,
+                        "there is no journal by which it could be handed over; let the parent keep "
+                        "it");
+    /* First in the child's journal, then out of the parent's: at every instant one has it. */
+    write_name(slot, own, MFI_CELL_FREE);
+    write_live(slot, own);
+    if (!mfi_cell_move(slot->cell, MFI_CELL_LIVE, MFI_CELL_ADOPTED)) {
+        mfi_cell_set(own, MFI_CELL_FREE);
+        return mfi_fail(error, MAYFLY_E_VANISHED, "adopt", slot->name,
+                        "the parent has removed or kept it, or another process has it");
+    }
+    slot->cell = own;
+    atomic_store(&slot->owner, mfi_process());
+    mfi_exit_watch();
+    return 0;
 }
 
 void mfi_slot_unpin(struct mfi_slot *slot, int fd) {
@@ -128,8 +250,14 @@ int mfi_slot_same_birth(const struct mfi_slot *slot, int fd, const char *name) {
 
 void mfi_slot_hold(struct mfi_slot *slot, int keep) {
     uint32_t from = keep ? MFI_SLOT_LIVE : MFI_SLOT_HELD;
-    (void)atomic_compare_exchange_strong(&slot->state, &from,
-                                         keep ? (uint32_t)MFI_SLOT_HELD : (uint32_t)MFI_SLOT_LIVE);
+    if (!atomic_compare_exchange_strong(&slot->state, &from,
+                                        keep ? (uint32_t)MFI_SLOT_HELD : (uint32_t)MFI_SLOT_LIVE) ||
+        slot->cell == NULL)
+        return;
+    if (keep)
+        mfi_cell_set(slot->cell, MFI_CELL_FREE);
+    else
+        write_live(slot, slot->cell);
 }
 
 int mfi_slot_owned(const struct mfi_slot *slot) {
@@ -140,8 +268,7 @@ void mfi_slot_release(struct mfi_slot *slot) {
     if (slot == NULL)
         return;
     struct mfi_parent *parent = slot->parent;
-    atomic_store_explicit(&slot->state, MFI_SLOT_FREE, memory_order_release);
-    push_free(slot);
+    give_slots(slot);
     mfi_parent_unref(parent);
 }
 
@@ -195,35 +322,100 @@ static int remove_directory(const struct mfi_slot *slot, const mayfly_tree_optio
                            &slot->identity, options == NULL ? &defaults : options, ret_left, error);
 }
 
+static int remove_known(struct mfi_slot *slot, const mayfly_tree_options *options,
+                        mayfly_leftovers **ret_left, mayfly_error *error) {
+    return slot->kind == MFI_KIND_DIRECTORY ? remove_directory(slot, options, ret_left, error)
+                                            : remove_file(slot, error);
+}
+
+static void tell_removed(const struct mfi_slot *slot, int code) {
+    mfi_auto_free char *path = mfi_slot_path(slot);
+    if (code < 0)
+        mfi_event_failed("remove", slot->kind, path, code);
+    else
+        mfi_event(MAYFLY_EVENT_REMOVED, slot->kind, path, NULL, 0);
+}
+
 int mfi_slot_remove(struct mfi_slot *slot, const mayfly_tree_options *tree_options,
                     mayfly_leftovers **ret_left, mayfly_error *error) {
     /* Whoever makes it GONE removes it: this call, or the end of the process in another thread. */
     const uint32_t before = atomic_exchange(&slot->state, MFI_SLOT_GONE);
     if (before == MFI_SLOT_GONE)
         return 0;
-    const int r = slot->kind == MFI_KIND_DIRECTORY
-                      ? remove_directory(slot, tree_options, ret_left, error)
-                      : remove_file(slot, error);
-    if (r < 0)
+    if (!claim(slot))
+        return 0; /* a child has adopted it */
+    const int r = remove_known(slot, tree_options, ret_left, error);
+    if (mfi_events_on())
+        tell_removed(slot, r);
+    if (r < 0) {
+        if (slot->cell != NULL)
+            (void)mfi_cell_move(slot->cell, MFI_CELL_REMOVING, MFI_CELL_LIVE);
         atomic_store(&slot->state, before);
+    }
     return r;
 }
 
-/* At the end of the process: what is live goes, and what was just being made under a random name,
- * whose inode is not known yet. A given name in that state may be somebody else's. */
-static void sweep_slot(struct mfi_slot *slot, uint64_t process) {
-    if (atomic_load_explicit(&slot->owner, memory_order_relaxed) != process)
-        return;
+/* ---- the end of the process ------------------------------------------------------------------ */
+
+/* What was just being made under a random name, whose inode is not known yet. A given name in that
+ * state may be somebody else's. */
+static int is_being_made(const struct mfi_slot *slot, uint32_t state) {
+    return state == MFI_SLOT_RESERVED && slot->random_name && slot->name[0] != '\0';
+}
+
+static void unlink_slot(const struct mfi_slot *slot) {
+    (void)mfi_sys.unlinkat(slot->parent->fd, slot->name,
+                           slot->kind == MFI_KIND_DIRECTORY ? AT_REMOVEDIR : 0);
+}
+
+static int sweep_slot(struct mfi_slot *slot) {
     const uint32_t state = atomic_load_explicit(&slot->state, memory_order_acquire);
-    if (state == MFI_SLOT_LIVE)
-        (void)mfi_slot_remove(slot, NULL, NULL, NULL); /* nobody is left to be told */
-    else if (state == MFI_SLOT_RESERVED && slot->random_name && slot->name[0] != '\0')
-        (void)mfi_sys.unlinkat(slot->parent->fd, slot->name,
-                               slot->kind == MFI_KIND_DIRECTORY ? AT_REMOVEDIR : 0);
+    if (state == MFI_SLOT_LIVE) {
+        const int r = mfi_slot_remove(slot, NULL, NULL, NULL); /* nobody is left to be told */
+        return r == MAYFLY_E_REPLACED ? 0 : r;
+    }
+    if (is_being_made(slot, state))
+        unlink_slot(slot);
+    return 0;
+}
+
+/* Without memory, locks or messages. What is being removed at this moment (GONE) is removed again:
+ * the thread that is at it may be the one that was interrupted. */
+static int sweep_slot_in_handler(struct mfi_slot *slot) {
+    struct stat st;
+    const uint32_t state = atomic_load_explicit(&slot->state, memory_order_acquire);
+    if (is_being_made(slot, state))
+        unlink_slot(slot);
+    if ((state != MFI_SLOT_LIVE && state != MFI_SLOT_GONE) || !claim(slot))
+        return 0;
+    if (slot->kind == MFI_KIND_DIRECTORY) {
+        const int r = mfi_tree_strip(slot->parent->fd, slot->name, &slot->identity);
+        return r == -ENOENT || r == MAYFLY_E_REPLACED ? 0 : r;
+    }
+    if (mfi_sys.fstatat(slot->parent->fd, slot->name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+        (uint64_t)st.st_dev == slot->identity.device && st.st_ino == slot->identity.inode &&
+        mfi_slot_same_birth(slot, slot->parent->fd, slot->name))
+        unlink_slot(slot);
+    return 0;
+}
+
+/* The journal goes with what it names; if something is left, a reaper may have better luck. */
+static void sweep(int (*each)(struct mfi_slot *slot)) {
+    const uint64_t process = mfi_process();
+    int failed = 0;
+    for (uint32_t index = atomic_load(&used); index > 0; index--) {
+        struct mfi_slot *slot = slot_at(index - 1);
+        if (atomic_load_explicit(&slot->owner, memory_order_relaxed) == process)
+            failed |= each(slot) < 0;
+    }
+    if (!failed)
+        mfi_journal_end();
 }
 
 void mfi_registry_sweep(void) {
-    const uint64_t process = mfi_process();
-    for (uint32_t index = atomic_load(&used); index > 0; index--)
-        sweep_slot(slot_at(index - 1), process);
+    sweep(sweep_slot);
+}
+
+void mfi_registry_sweep_in_handler(void) {
+    sweep(sweep_slot_in_handler);
 }

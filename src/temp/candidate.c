@@ -157,37 +157,56 @@ static int check_private(const struct mfi_parent *parent, mayfly_error *error) {
     return 0;
 }
 
-static int write_and_look(int fd, struct mfi_parent *parent, mayfly_error *error) {
+static int write_and_look(int fd, struct mfi_slot *slot, mayfly_error *error) {
+    struct mfi_parent *parent = slot->parent;
     struct stat st;
-    const ssize_t n = mfi_sys.write(fd, "test", 4);
-    if (n != 4)
-        return mfi_fail_call(error, n < 0 ? (int)n : -ENOSPC, "write", parent->path, fd);
     const int r = mfi_sys.fstat(fd, &st);
     if (r < 0)
         return mfi_fail_call(error, r, "fstat", parent->path, -1);
+    mfi_slot_arm(slot, &st, mfi_time_made(&st));
+    const ssize_t n = mfi_sys.write(fd, "test", 4);
+    if (n != 4)
+        return mfi_fail_call(error, n < 0 ? (int)n : -ENOSPC, "write", parent->path, fd);
     parent->uid = st.st_uid;
     return 0;
 }
 
-static int try_file(struct mfi_parent *parent, mayfly_error *error) {
-    char name[MFI_NAME_RANDOM + 1] = "";
+static int create_probe(struct mfi_slot *slot, mayfly_error *error) {
     int fd = -EEXIST;
+    slot->random_name = 1;
     for (int attempt = 0; fd == -EEXIST && attempt < 100; attempt++) {
-        const int r = mfi_random_name(name);
+        const int r = mfi_random_name(slot->name);
         if (r < 0)
             return mfi_fail_call(error, r, "getrandom", NULL, -1);
-        fd = mfi_sys.openat(parent->fd, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-                            0600);
+        slot->name[MFI_NAME_RANDOM] = '\0';
+        mfi_slot_announce(slot);
+        fd = mfi_sys.openat(slot->parent->fd, slot->name,
+                            O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     }
+    return fd < 0 ? mfi_fail_call(error, fd, "openat", slot->parent->path, -1) : fd;
+}
+
+static int use_probe(struct mfi_slot *slot, mayfly_error *error) {
+    const struct mfi_parent *parent = slot->parent;
+    const int fd = create_probe(slot, error);
     if (fd < 0)
-        return mfi_fail_call(error, fd, "openat", parent->path, -1);
-    int r = write_and_look(fd, parent, error);
+        return fd;
+    int r = write_and_look(fd, slot, error);
     int closed = mfi_sys.close(fd);
     if (r == 0 && closed < 0)
         r = mfi_fail_call(error, closed, "close", parent->path, -1);
-    closed = mfi_sys.unlinkat(parent->fd, name, 0);
+    closed = mfi_sys.unlinkat(parent->fd, slot->name, 0);
     if (r == 0 && closed < 0)
         r = mfi_fail_call(error, closed, "unlinkat", parent->path, -1);
+    return r;
+}
+
+static int try_file(struct mfi_parent *parent, mayfly_error *error) {
+    struct mfi_slot *slot = NULL;
+    if (mfi_slot_reserve(parent, MFI_KIND_FILE, &slot) < 0)
+        return mfi_fail_memory(error, sizeof *slot);
+    const int r = use_probe(slot, error);
+    mfi_slot_release(slot);
     return r;
 }
 

@@ -12,8 +12,10 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/file.h>
 
-#include "temp.h"
+#include "../keep/event.h"
+#include "create.h"
 
 /* One attempt to make `name` in a parent; gives the descriptor (a file's) or 0. */
 static int make(struct mfi_parent *parent, const char *name, enum mfi_create_how how,
@@ -28,19 +30,27 @@ static void unmake(struct mfi_parent *parent, const char *name, enum mfi_create_
     (void)mfi_sys.unlinkat(parent->fd, name, how == MFI_CREATE_DIRECTORY ? AT_REMOVEDIR : 0);
 }
 
-/* Under which names, until one is free. `name` is where the slot has it. */
-static int make_some(struct mfi_parent *parent, const struct mfi_request *request,
-                     enum mfi_create_how how, char *name, mayfly_error *error) {
+int mfi_next_name(const struct mfi_parent *parent, const struct mfi_request *request,
+                  unsigned attempt, char *name, mayfly_error *error) {
+    const int r = mfi_request_name(request, attempt, name);
+    if (r == -EEXIST)
+        return mfi_fail(error, r, "openat", parent->path,
+                        "%u names in a row are taken; remove what is left there, or name another "
+                        "directory",
+                        attempt);
+    return r < 0 ? mfi_fail_call(error, r, "getrandom", parent->path, -1) : 0;
+}
+
+/* Under which names, until one is free. The slot has the name before it exists. */
+static int make_some(struct mfi_slot *slot, const struct mfi_request *request,
+                     enum mfi_create_how how, mayfly_error *error) {
+    struct mfi_parent *parent = slot->parent;
     for (unsigned attempt = 0;; attempt++) {
-        int r = mfi_request_name(request, attempt, name);
-        if (r == -EEXIST)
-            return mfi_fail(error, r, "openat", parent->path,
-                            "%u names in a row are taken; remove what is left there, or name "
-                            "another directory",
-                            attempt);
+        int r = mfi_next_name(parent, request, attempt, slot->name, error);
         if (r < 0)
-            return mfi_fail_call(error, r, "getrandom", parent->path, -1);
-        r = make(parent, name, how, request->permissions);
+            return r;
+        mfi_slot_announce(slot);
+        r = make(parent, slot->name, how, request->permissions);
         if (r >= 0)
             return r;
         if (r != -EEXIST)
@@ -85,23 +95,31 @@ static int prove_mode(int fd, struct stat *st, uint32_t permissions, const char 
     return 0;
 }
 
+/* What was made is what was asked for. */
+int mfi_prove_made(int fd, const struct mfi_parent *parent, const struct mfi_request *request,
+                   const char *name, struct stat *st, mayfly_error *error) {
+    const int r = prove_mode(fd, st, request->permissions, name, error);
+    if (r == 0 && parent->uid != MFI_UID_UNKNOWN && st->st_uid != parent->uid)
+        return MFI_STALE; /* this process has become another user since the directory was chosen */
+    return r;
+}
+
 /* One site, for good or not at all. */
-static int create_at(struct mfi_parent *parent, const struct mfi_request *request,
-                     enum mfi_create_how how, char *name, struct stat *st, mayfly_error *error) {
-    const int made = make_some(parent, request, how, name, error);
+static int create_at(struct mfi_slot *slot, const struct mfi_request *request,
+                     enum mfi_create_how how, struct stat *st, mayfly_error *error) {
+    struct mfi_parent *parent = slot->parent;
+    const int made = make_some(slot, request, how, error);
     if (made < 0)
         return made;
     int fd = made;
     if (how == MFI_CREATE_DIRECTORY)
-        fd = open_directory(parent, name, request->permissions, error);
-    int r = fd < 0 ? fd : prove_mode(fd, st, request->permissions, name, error);
-    if (r == 0 && parent->uid != MFI_UID_UNKNOWN && st->st_uid != parent->uid)
-        r = MFI_STALE; /* this process has become another user since the directory was chosen */
+        fd = open_directory(parent, slot->name, request->permissions, error);
+    const int r = fd < 0 ? fd : mfi_prove_made(fd, parent, request, slot->name, st, error);
     if (r == 0)
         return fd;
     if (fd >= 0)
         (void)mfi_sys.close(fd);
-    unmake(parent, name, how);
+    unmake(parent, slot->name, how);
     return r;
 }
 
@@ -160,6 +178,20 @@ struct named {
     struct mfi_made *made;
 };
 
+int mfi_create_random(struct mfi_slot *slot, const struct mfi_request *request,
+                      enum mfi_create_how how, mayfly_error *error) {
+    struct stat st;
+    slot->random_name = 1;
+    const int fd = create_at(slot, request, how, &st, error);
+    if (fd < 0)
+        return fd;
+    mfi_slot_arm(slot, &st, mfi_time_made(&st));
+    /* Cleaners such as systemd-tmpfiles leave a directory that somebody holds so. */
+    if (how == MFI_CREATE_DIRECTORY)
+        (void)mfi_sys.flock(fd, LOCK_SH | LOCK_NB); /* not to be had by O_PATH, or on some NFS */
+    return fd;
+}
+
 static int attempt_named(struct mfi_parent *parent, const struct mfi_request *request,
                          void *context, mayfly_error *error) {
     const struct named *named = context;
@@ -168,22 +200,31 @@ static int attempt_named(struct mfi_parent *parent, const struct mfi_request *re
     int r = mfi_slot_reserve(parent, directory ? MFI_KIND_DIRECTORY : MFI_KIND_FILE, &slot);
     if (r < 0)
         return mfi_fail_memory(error, sizeof *slot);
-    slot->random_name = request->name == NULL;
-    struct stat st;
-    r = create_at(parent, request, named->how, slot->name, &st, error);
+    r = request->name == NULL ? mfi_create_random(slot, request, named->how, error)
+                              : mfi_create_given(slot, request, error);
     if (r < 0) {
         mfi_slot_release(slot);
         return r;
     }
-    mfi_slot_arm(slot, (uint64_t)st.st_dev, st.st_ino);
     *named->made = (struct mfi_made){.fd = r, .slot = slot};
     return 0;
+}
+
+static void tell_made(const struct mfi_slot *slot, enum mfi_kind kind) {
+    mfi_auto_free char *path = slot == NULL ? NULL : mfi_slot_path(slot);
+    mfi_event(MAYFLY_EVENT_CREATED, kind, path, NULL, 0);
 }
 
 int mfi_create_named(const struct mfi_request *request, enum mfi_create_how how, size_t first_site,
                      struct mfi_made *ret, mayfly_error *error) {
     struct named named = {how, ret};
-    return over_sites(request, first_site, attempt_named, &named, &ret->site, error);
+    const enum mfi_kind kind = how == MFI_CREATE_DIRECTORY ? MFI_KIND_DIRECTORY : MFI_KIND_FILE;
+    const int r = over_sites(request, first_site, attempt_named, &named, &ret->site, error);
+    if (r < 0)
+        mfi_event_failed("create", kind, request->dir, r);
+    else if (mfi_events_on())
+        tell_made(ret->slot, kind);
+    return r;
 }
 
 /* ---- unregistered ---------------------------------------------------------------------------- */
@@ -199,7 +240,7 @@ static int attempt_loose(struct mfi_parent *parent, const struct mfi_request *re
     struct loose *loose = context;
     struct mfi_slot stand_in = {.parent = parent};
     struct stat st;
-    mfi_auto_fd fd = create_at(parent, request, loose->how, stand_in.name, &st, error);
+    mfi_auto_fd fd = create_at(&stand_in, request, loose->how, &st, error);
     if (fd < 0)
         return fd;
     loose->path = mfi_slot_path(&stand_in);
@@ -214,9 +255,13 @@ static int attempt_loose(struct mfi_parent *parent, const struct mfi_request *re
 int mfi_create_loose(const struct mfi_request *request, enum mfi_create_how how, int *ret_fd,
                      char **ret_path, mayfly_error *error) {
     struct loose loose = {.how = how, .fd = -1};
+    const enum mfi_kind kind = how == MFI_CREATE_DIRECTORY ? MFI_KIND_DIRECTORY : MFI_KIND_FILE;
     const int r = over_sites(request, 0, attempt_loose, &loose, NULL, error);
     if (r < 0)
+        mfi_event_failed("create", kind, request->dir, r);
+    if (r < 0)
         return r;
+    mfi_event(MAYFLY_EVENT_CREATED, kind, loose.path, NULL, 0);
     *ret_fd = loose.fd;
     *ret_path = loose.path;
     return 0;
@@ -224,8 +269,21 @@ int mfi_create_loose(const struct mfi_request *request, enum mfi_create_how how,
 
 /* ---- without a name -------------------------------------------------------------------------- */
 
-static int no_such_thing(int code) {
+int mfi_no_tmpfile(int code) {
     return code == -EOPNOTSUPP || code == -EISDIR || code == -EINVAL || code == -ENOENT;
+}
+
+/* It has a name for a moment, and is registered as long. */
+static int create_and_unlink(struct mfi_parent *parent, const struct mfi_request *request,
+                             mayfly_error *error) {
+    struct mfi_slot *slot = NULL;
+    if (mfi_slot_reserve(parent, MFI_KIND_FILE, &slot) < 0)
+        return mfi_fail_memory(error, sizeof *slot);
+    const int fd = mfi_create_random(slot, request, MFI_CREATE_FILE, error);
+    if (fd >= 0)
+        unmake(parent, slot->name, MFI_CREATE_FILE);
+    mfi_slot_release(slot);
+    return fd;
 }
 
 static int attempt_unnamed(struct mfi_parent *parent, const struct mfi_request *request,
@@ -235,16 +293,13 @@ static int attempt_unnamed(struct mfi_parent *parent, const struct mfi_request *
     if (!atomic_load_explicit(&parent->no_tmpfile, memory_order_relaxed))
         fd = mfi_sys.open_unnamed(parent->fd, (mode_t)request->permissions);
     made->nameless = fd >= 0;
-    if (fd < 0 && !no_such_thing(fd))
+    if (fd < 0 && !mfi_no_tmpfile(fd))
         return mfi_fail_call(error, fd, "openat", parent->path, parent->fd);
     if (fd < 0) {
-        char name[256] = "";
-        struct stat st;
         atomic_store_explicit(&parent->no_tmpfile, fd != -ENOENT, memory_order_relaxed);
-        fd = create_at(parent, request, MFI_CREATE_FILE, name, &st, error);
+        fd = create_and_unlink(parent, request, error);
         if (fd < 0)
             return fd;
-        unmake(parent, name, MFI_CREATE_FILE);
     }
     made->fd = fd;
     made->slot = NULL;
@@ -255,5 +310,10 @@ int mfi_create_unnamed(const struct mfi_request *request, size_t first_site, str
                        mayfly_error *error) {
     struct mfi_request unnamed = *request;
     unnamed.name = NULL;
-    return over_sites(&unnamed, first_site, attempt_unnamed, ret, &ret->site, error);
+    const int r = over_sites(&unnamed, first_site, attempt_unnamed, ret, &ret->site, error);
+    if (r < 0)
+        mfi_event_failed("create", MFI_KIND_FILE, request->dir, r);
+    else if (mfi_events_on())
+        tell_made(NULL, MFI_KIND_FILE);
+    return r;
 }

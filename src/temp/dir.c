@@ -10,17 +10,20 @@
  */
 #define _GNU_SOURCE
 #include <mayfly/dir.h>
+#include <mayfly/lease.h>
 
 #include <fcntl.h>
 #include <stdlib.h>
 
 #include "file.h"
+#include "quota.h"
 #include "spool.h"
 #include "temp.h"
 
 struct mayfly_dir {
     struct mfi_slot *slot;     /* NULL: removed */
     struct mfi_parent *inside; /* the directory itself, for what is made in it; NULL: removed */
+    struct mfi_quota *quota;   /* of what is made in it; NULL: no limit */
     char *path;
     uint64_t process;
     bool kept;
@@ -32,6 +35,8 @@ struct mayfly_dir {
 static void free_dir(mayfly_dir *dir) {
     mfi_slot_release(dir->slot);
     mfi_parent_unref(dir->inside);
+    mfi_quota_drop(dir->quota);
+    mfi_quota_unref(dir->quota);
     free(dir->path);
     free(dir);
 }
@@ -52,6 +57,11 @@ static int wrap(const struct mfi_made *made, int *fd, mayfly_dir **ret, mayfly_e
     return 0;
 }
 
+static void free_quota(struct mfi_quota **quota) {
+    mfi_quota_drop(*quota);
+    mfi_quota_unref(*quota);
+}
+
 int mayfly_temporary_directory_sized(size_t options_size, const mayfly_dir_options *options,
                                      mayfly_dir **ret, mayfly_error *error) {
     mayfly_dir_options known;
@@ -69,9 +79,16 @@ int mayfly_temporary_directory_sized(size_t options_size, const mayfly_dir_optio
         .permissions = known.permissions == 0 ? 0700 : known.permissions,
     };
     r = mfi_request_check(&request, error);
-    struct mfi_made made = {.fd = -1};
+    if (r < 0)
+        return r;
+    __attribute__((cleanup(free_quota))) struct mfi_quota *quota =
+        mfi_quota_new(known.max_bytes, known.max_files, &r);
     if (r == 0)
-        r = mfi_create_named(&request, MFI_CREATE_DIRECTORY, 0, &made, error);
+        r = mfi_quota_add_root(quota, error);
+    if (r < 0)
+        return r == -ENOMEM ? mfi_fail_memory(error, sizeof *quota) : r;
+    struct mfi_made made = {.fd = -1};
+    r = mfi_create_named(&request, MFI_CREATE_DIRECTORY, 0, &made, error);
     if (r < 0)
         return r;
     mfi_auto_fd fd = made.fd;
@@ -82,6 +99,7 @@ int mayfly_temporary_directory_sized(size_t options_size, const mayfly_dir_optio
         mfi_slot_release(made.slot);
         return r;
     }
+    dir->quota = mfi_take(quota);
     dir->kept = known.keep;
     dir->ignore_errors = known.ignore_cleanup_errors;
     if (dir->kept)
@@ -106,6 +124,7 @@ int mayfly_dir_cleanup(mayfly_dir *dir, mayfly_leftovers **ret_left, mayfly_erro
         return r;
     mfi_slot_release(mfi_take(dir->slot));
     mfi_parent_unref(mfi_take(dir->inside));
+    mfi_quota_drop(dir->quota);
     return 0;
 }
 
@@ -153,8 +172,29 @@ int mayfly_dir_keep(mayfly_dir *dir, mayfly_error *error) {
     return hold(dir, true, "keep", error);
 }
 
+int mayfly_dir_is_leased(const mayfly_dir *dir) {
+    return dir->slot != NULL && mfi_slot_is_leased(dir->slot);
+}
+
+int mayfly_dir_adopt(mayfly_dir *dir, mayfly_error *error) {
+    const int r = dir->slot == NULL || dir->kept ? 0 : mfi_slot_adopt(dir->slot, error);
+    if (r == 0)
+        dir->process = mfi_process();
+    return r;
+}
+
 int mayfly_dir_unkeep(mayfly_dir *dir, mayfly_error *error) {
     return hold(dir, false, "unkeep", error);
+}
+
+void mayfly_dir_usage(const mayfly_dir *dir, mayfly_usage *ret) {
+    *ret = (mayfly_usage){0};
+    if (dir->quota == NULL)
+        return;
+    ret->bytes = atomic_load(&dir->quota->bytes);
+    ret->files = atomic_load(&dir->quota->files);
+    ret->max_bytes = atomic_load(&dir->quota->max_bytes);
+    ret->max_files = atomic_load(&dir->quota->max_files);
 }
 
 /* ---- below ----------------------------------------------------------------------------------- */
@@ -207,6 +247,24 @@ static int step_into(struct walk *walk, const char *whole, mayfly_error *error) 
 }
 
 /* Walks to the last component. make_missing: makes the directories on the way. */
+/* One directory more, counted. */
+static int make_one(const mayfly_dir *dir, const struct walk *walk, const char *path,
+                    mayfly_error *error) {
+    struct stat st;
+    mayfly_error why;
+    int r = mfi_quota_add_entry(dir->quota, path, &why);
+    if (r < 0 && mfi_sys.fstatat(walk->dir, walk->name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+        return mfi_fail_call(error, -EEXIST, "mkdirat", path, walk->dir);
+    if (r < 0 && error != NULL)
+        *error = why;
+    if (r < 0)
+        return r;
+    r = mfi_sys.mkdirat(walk->dir, walk->name, 0700);
+    if (r < 0)
+        mfi_quota_take_entry(dir->quota);
+    return r < 0 ? mfi_fail_call(error, r, "mkdirat", path, walk->dir) : 0;
+}
+
 static int walk_to(const mayfly_dir *dir, const char *path, int make_missing, struct walk *walk,
                    mayfly_error *error) {
     if (dir->inside == NULL)
@@ -216,9 +274,12 @@ static int walk_to(const mayfly_dir *dir, const char *path, int make_missing, st
                          : next_name(walk, path, path, error);
     while (r == 0 && walk->rest[0] != '\0') {
         if (make_missing) {
-            r = mfi_sys.mkdirat(walk->dir, walk->name, 0700);
+            mayfly_error why;
+            r = make_one(dir, walk, path, &why);
+            if (r < 0 && r != -EEXIST && error != NULL)
+                *error = why;
             if (r < 0 && r != -EEXIST)
-                return mfi_fail_call(error, r, "mkdirat", path, walk->dir);
+                return r;
         }
         r = step_into(walk, path, error);
         if (r == 0)
@@ -230,10 +291,7 @@ static int walk_to(const mayfly_dir *dir, const char *path, int make_missing, st
 int mayfly_dir_mkdir(const mayfly_dir *dir, const char *path, mayfly_error *error) {
     __attribute__((cleanup(end_walk))) struct walk walk = {.owned = 0};
     int r = walk_to(dir, path, 1, &walk, error);
-    if (r < 0)
-        return r;
-    r = mfi_sys.mkdirat(walk.dir, walk.name, 0700);
-    return r < 0 ? mfi_fail_call(error, r, "mkdirat", path, walk.dir) : 0;
+    return r < 0 ? r : make_one(dir, &walk, path, error);
 }
 
 /* How a mode opens: exclusively, an existing one, or either. */
@@ -262,7 +320,7 @@ static int check_regular(int fd, struct stat *st, uint32_t permissions, int crea
 static int open_below(const struct walk *walk, const mayfly_file_options *options, const char *path,
                       struct stat *st, mayfly_error *error) {
     const int flags = open_flags(options->mode);
-    const uint32_t permissions = options->permissions == 0 ? 0600 : options->permissions;
+    const uint32_t permissions = mfi_file_permissions(options);
     mfi_auto_fd fd = mfi_sys.openat(walk->dir, walk->name, flags, (mode_t)permissions);
     if (fd == -ELOOP)
         return mfi_fail(error, -ELOOP, "openat", path, "is a symbolic link, which is not followed");
@@ -301,7 +359,7 @@ static int slot_below(const mayfly_dir *dir, const struct walk *walk, const char
     } else {
         parent = mfi_parent_ref(dir->inside);
     }
-    if (r == 0 && mfi_slot_reserve(parent, MFI_KIND_FILE, ret) < 0)
+    if (r == 0 && mfi_slot_reserve_unlisted(parent, MFI_KIND_FILE, ret) < 0)
         r = mfi_fail_memory(error, sizeof **ret);
     mfi_parent_unref(parent);
     if (r == 0)
@@ -309,13 +367,24 @@ static int slot_below(const mayfly_dir *dir, const struct walk *walk, const char
     return r;
 }
 
+/* The file is charged to the directory, and to the process by way of it. */
+static int count_file(const mayfly_dir *dir, mayfly_file *file, uint64_t max_bytes,
+                      int64_t existing, mayfly_error *error) {
+    mfi_account_close(mfi_take(file->account), 0);
+    return mfi_account_open(max_bytes, dir->quota, existing, &file->account, file->path, error);
+}
+
 /* Opens the store over what was opened and gives the file its name. Removes a new file again if
  * that fails. */
-static int furnish(mayfly_file *file, const struct walk *walk, int *fd, const struct stat *st,
-                   int created, struct mfi_slot *slot, mayfly_error *error) {
+static int furnish(const mayfly_dir *dir, mayfly_file *file, uint64_t max_bytes,
+                   const struct walk *walk, int *fd, const struct stat *st, int created,
+                   struct mfi_slot *slot, mayfly_error *error) {
     file->path = mfi_slot_path(slot);
-    int r = file->path == NULL ? mfi_fail_memory(error, sizeof slot->name)
-                               : mfi_store_open_disk(file, fd, &file->store, error);
+    int r = file->path == NULL ? mfi_fail_memory(error, sizeof slot->name) : 0;
+    if (r == 0 && dir->quota != NULL)
+        r = count_file(dir, file, max_bytes, created ? -1 : st->st_size, error);
+    if (r == 0)
+        r = mfi_store_open_disk(file, fd, &file->store, error);
     if (r < 0) {
         if (created)
             (void)mfi_sys.unlinkat(walk->dir, walk->name, 0);
@@ -323,7 +392,7 @@ static int furnish(mayfly_file *file, const struct walk *walk, int *fd, const st
     }
     if (file->store.base.ops == &mfi_disk_ops)
         file->store.disk.accepted = st->st_size;
-    mfi_slot_arm(slot, (uint64_t)st->st_dev, st->st_ino);
+    mfi_slot_arm(slot, st, 0);
     mfi_slot_hold(slot, 1);
     file->slot = slot;
     file->flags |= MFI_KEEP;
@@ -356,7 +425,7 @@ int mayfly_dir_file_sized(size_t options_size, const mayfly_dir *dir, const char
     struct stat st;
     mfi_auto_fd fd = open_below(&walk, &known, path, &st, error);
     const int created = (open_flags(known.mode) & O_EXCL) != 0;
-    r = fd < 0 ? fd : furnish(file, &walk, &fd, &st, created, slot, error);
+    r = fd < 0 ? fd : furnish(dir, file, known.max_bytes, &walk, &fd, &st, created, slot, error);
     if (r < 0) {
         mfi_slot_release(slot);
         return r;

@@ -36,8 +36,9 @@ enum mfi_file_flag {
     MFI_FD_SHOWN = 1u << 13, /* somebody may hold the descriptor: it must not be swapped */
 };
 
-struct mfi_text;   /* text.c */
-struct mfi_stream; /* stream.c */
+struct mfi_account; /* quota.h */
+struct mfi_text;    /* text.c */
+struct mfi_stream;  /* stream.c */
 
 struct mayfly_file {
     union mfi_any_store store;
@@ -57,7 +58,8 @@ struct mayfly_file {
     int64_t failed_at;
     size_t failed_size;
 
-    struct mfi_slot *slot; /* its name, while it has one */
+    struct mfi_account *account; /* quota.h; NULL: it has no limit */
+    struct mfi_slot *slot;       /* its name, while it has one */
     char *path;
     struct mfi_request
         *later;  /* where a spool rolls to, and an unnamed file moves; NULL: default */
@@ -80,6 +82,9 @@ int mfi_file_leave(mayfly_file *file, mayfly_error *error);
 int mfi_file_settle(mayfly_file *file, int final, mayfly_error *error);
 
 /* ---- open.c */
+
+/* The mode that the options ask for. */
+uint32_t mfi_file_permissions(const mayfly_file_options *options);
 
 /* Makes a handle from options that were imported; nothing is opened. */
 int mfi_file_new(const mayfly_file_options *options, mayfly_file **ret, mayfly_error *error);

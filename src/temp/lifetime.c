@@ -8,6 +8,8 @@
  *             In a forked child nothing is written and nothing is removed.
  */
 #define _GNU_SOURCE
+#include <mayfly/lease.h>
+
 #include <fcntl.h>
 #include <stdlib.h>
 
@@ -185,4 +187,18 @@ int mayfly_file_keep(mayfly_file *file, mayfly_error *error) {
 
 int mayfly_file_unkeep(mayfly_file *file, mayfly_error *error) {
     return hold(file, 0, "unkeep", error);
+}
+
+/* ---- the reaper, and other processes --------------------------------------------------------- */
+
+int mayfly_file_is_leased(const mayfly_file *file) {
+    return file->slot != NULL && mfi_slot_is_leased(file->slot);
+}
+
+int mayfly_file_adopt(mayfly_file *file, mayfly_error *error) {
+    const int named = file->slot != NULL && (file->flags & MFI_KEEP) == 0;
+    const int r = named ? mfi_slot_adopt(file->slot, error) : 0;
+    if (r == 0)
+        file->process = mfi_process();
+    return r;
 }

@@ -25,7 +25,7 @@ static void *map_secret(size_t size) {
     mfi_auto_fd fd = mfi_sys.memfd_secret();
     if (fd < 0 || mfi_sys.ftruncate(fd, (off_t)size) < 0)
         return NULL;
-    void *memory = mfi_sys.mmap(size, fd);
+    void *memory = mfi_sys.mmap(size, fd, 0);
     /* Locking is implied, but its limit shows only when a page is touched: now, by mlock. */
     if (memory != NULL &&
         (mfi_sys.mlock(memory, size) < 0 || mfi_sys.madvise(memory, size, DONTFORK) < 0)) {
@@ -36,7 +36,7 @@ static void *map_secret(size_t size) {
 }
 
 static void *map_anonymous(size_t size, int *ret_code) {
-    void *memory = mfi_sys.mmap(size, -1);
+    void *memory = mfi_sys.mmap(size, -1, 0);
     if (memory == NULL) {
         *ret_code = -ENOMEM;
         return NULL;

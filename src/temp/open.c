@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "file.h"
+#include "quota.h"
 #include "spool.h"
 #include "temp.h"
 
@@ -90,6 +91,11 @@ static int parse_options(const mayfly_file_options *options, uint32_t *ret_flags
 
 /* ---- handles --------------------------------------------------------------------------------- */
 
+uint32_t mfi_file_permissions(const mayfly_file_options *options) {
+    return (options->permissions == 0 ? 0600 : options->permissions) |
+           (options->sticky ? 01000u : 0u);
+}
+
 int mfi_file_new(const mayfly_file_options *options, mayfly_file **ret, mayfly_error *error) {
     uint32_t flags = 0;
     int r = parse_options(options, &flags, error);
@@ -100,13 +106,15 @@ int mfi_file_new(const mayfly_file_options *options, mayfly_file **ret, mayfly_e
         return mfi_fail_memory(error, sizeof *file);
     *file = (mayfly_file){
         .flags = flags,
-        .permissions = options->permissions == 0 ? 0600 : options->permissions,
+        .permissions = mfi_file_permissions(options),
         .process = mfi_process(),
         .max_size = options->max_size,
         .roll_to = options->roll_to,
     };
     if ((flags & MFI_TEXT) != 0)
         r = mfi_text_open(file, options, error);
+    if (r == 0)
+        r = mfi_account_open(options->max_bytes, NULL, -1, &file->account, NULL, error);
     if (r < 0) {
         mfi_file_free(file);
         return r;
@@ -120,6 +128,8 @@ void mfi_file_free(mayfly_file *file) {
         return;
     if (file->text != NULL)
         mfi_text_close(file);
+    if (file->account != NULL)
+        mfi_account_close(file->account, (file->flags & MFI_KEEP) != 0);
     if (file->store.base.ops != NULL)
         (void)file->store.base.ops->close(&file->store.base);
     if (file->window != NULL || file->path != NULL || file->later != NULL) {
@@ -146,7 +156,7 @@ static int make_request(const mayfly_file_options *options, const char *name,
         .place = options->place,
         .near = options->near,
         .fallback_dirs = options->fallback_dirs,
-        .permissions = options->permissions == 0 ? 0600 : options->permissions,
+        .permissions = mfi_file_permissions(options),
     };
     return mfi_request_check(request, error);
 }

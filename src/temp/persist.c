@@ -16,8 +16,10 @@
 #include <fcntl.h>
 #include <stdlib.h>
 
+#include "../keep/event.h"
 #include "file.h"
 #include "metadata.h"
+#include "quota.h"
 #include "spool.h"
 #include "temp.h"
 
@@ -122,8 +124,10 @@ static enum mfi_policy policy_of(unsigned flags) {
 
 static int make_ready(struct persist *p, int fd, int sync) {
     int complete = 1;
-    int r = mfi_metadata_apply(fd, &p->target, policy_of(p->flags), p->file->permissions, &complete,
-                               p->error);
+    /* The sticky bit was for cleaners of temporary directories. */
+    const uint32_t permissions = p->file->permissions & ~01000u;
+    int r =
+        mfi_metadata_apply(fd, &p->target, policy_of(p->flags), permissions, &complete, p->error);
     if (r < 0)
         return r;
     p->result.preserved = policy_of(p->flags) != MFI_FRESH && complete;
@@ -178,20 +182,23 @@ static int link_and_rename(struct persist *p, int fd) {
     struct mfi_slot *slot = NULL;
     if (mfi_slot_reserve(p->parent, MFI_KIND_FILE, &slot) < 0)
         return mfi_fail_memory(p->error, sizeof *slot);
-    slot->random_name = 1;
     const struct mfi_request request = {.prefix = mayfly_gettempprefix(), .suffix = ""};
     struct stat st;
+    struct mfi_mount born = {0};
     int r = mfi_sys.fstat(fd, &st);
+    (void)mfi_sys.statmount(fd, "", &born); /* the birth may be unknown */
     for (unsigned attempt = 0; r == 0; attempt++) {
         r = mfi_request_name(&request, attempt, slot->name);
-        if (r == 0)
+        if (r == 0) {
+            mfi_slot_announce(slot); /* the inode is known, so it is armed before the name exists */
+            mfi_slot_arm(slot, &st, born.birth);
             r = mfi_sys.link_fd(fd, p->parent->fd, slot->name);
+        }
         if (r != -EEXIST)
             break;
         r = 0;
     }
     if (r == 0) {
-        mfi_slot_arm(slot, (uint64_t)st.st_dev, st.st_ino);
         r = rename_to_target(p, slot);
         if (r < 0)
             (void)mfi_slot_remove(slot, NULL, NULL, NULL);
@@ -311,6 +318,7 @@ static void stand_for_target(struct persist *p) {
     mayfly_file *file = p->file;
     mfi_slot_release(file->slot);
     file->slot = NULL;
+    mfi_account_close(mfi_take(file->account), 0); /* it is no temporary one any more */
     free(file->path);
     file->path = mfi_take(p->path);
     file->flags |= MFI_KEEP;
@@ -348,8 +356,15 @@ int mayfly_file_persist_sized(size_t result_size, mayfly_file *file, const char 
         r = find_target(&p, target);
     if (r == 0)
         r = into_place(&p);
-    if (r < 0)
+    if (r < 0) {
+        mfi_event_failed("persist", MFI_KIND_FILE, file->path, r);
         return r;
+    }
+    if (mfi_events_on()) {
+        const int64_t size = mfi_raw_size(file, NULL);
+        mfi_event(MAYFLY_EVENT_PERSISTED, MFI_KIND_FILE, file->path, p.path,
+                  size < 0 ? 0 : (uint64_t)size);
+    }
     int synced = 0;
     if ((flags & MAYFLY_DURABLE) != 0) {
         synced = sync_directory(&p);

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "file.h"
+#include "quota.h"
 #include "spool.h"
 
 /* ---- failures that wait to be repeated ------------------------------------------------------- */
@@ -94,6 +95,30 @@ static int64_t window_end(const mayfly_file *file) {
     return file->window_at + (int64_t)file->window_size;
 }
 
+/* ---- limits ---------------------------------------------------------------------------------- */
+
+/* Charges for a file that ends at `end`, or where it ends already. */
+static int charge(mayfly_file *file, int64_t end, mayfly_error *error) {
+    struct mfi_account *account = file->account;
+    uint64_t size = account->charged;
+    if ((file->flags & MFI_FD_SHOWN) != 0) { /* somebody else may have written */
+        const int64_t now = mfi_raw_size(file, error);
+        if (now < 0)
+            return (int)now;
+        size = (uint64_t)now;
+    }
+    if (end > 0 && (uint64_t)end > size)
+        size = (uint64_t)end;
+    return mfi_account_set(account, size, mfi_file_label(file), error);
+}
+
+/* After a failure: what is there is what counts. */
+static void recharge(mayfly_file *file) {
+    const int64_t size = mfi_raw_size(file, NULL);
+    if (size >= 0 && (uint64_t)size < file->account->charged)
+        (void)mfi_account_set(file->account, (uint64_t)size, NULL, NULL);
+}
+
 /* ---- writing --------------------------------------------------------------------------------- */
 
 static int gather(mayfly_file *file, const void *data, size_t size, mayfly_error *error) {
@@ -139,6 +164,11 @@ int mfi_raw_write(mayfly_file *file, const void *data, size_t size, mayfly_error
             return (int)end;
         file->position = end;
     }
+    if (file->account != NULL && size <= INT64_MAX - (uint64_t)file->position) {
+        const int charged = charge(file, file->position + (int64_t)size, error);
+        if (charged < 0)
+            return remember(file, charged, file->position, size);
+    }
     const int gathered = !mfi_store_in_memory(&file->store) &&
                          (file->flags & MFI_UNBUFFERED) == 0 && size < MFI_WINDOW;
     int r = gathered ? gather(file, data, size, error) : straight(file, data, size, error);
@@ -148,6 +178,8 @@ int mfi_raw_write(mayfly_file *file, const void *data, size_t size, mayfly_error
         if (r < 0)
             ungather(file, size);
     }
+    if (r < 0 && file->account != NULL)
+        recharge(file);
     if (r < 0)
         return remember(file, r, file->position, size);
     forgive(file, file->position, size);
@@ -224,11 +256,15 @@ int64_t mfi_raw_size(mayfly_file *file, mayfly_error *error) {
 
 int mfi_raw_truncate(mayfly_file *file, int64_t size, mayfly_error *error) {
     int r = mfi_raw_flush(file, error);
+    if (r == 0 && file->account != NULL)
+        r = charge(file, size, error);
     if (r == 0)
         r = mfi_spool_make_room(file, size, error);
     if (r < 0)
         return r;
     r = file->store.base.ops->truncate(&file->store.base, size);
+    if (file->account != NULL)
+        recharge(file);
     if (r < 0)
         return fail_write(file, r, "ftruncate", error);
     file->window_size = 0;

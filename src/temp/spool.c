@@ -13,6 +13,7 @@
 
 #include <stdlib.h>
 
+#include "../keep/event.h"
 #include "temp.h"
 
 static const struct mfi_request *request_of(const mayfly_file *file, struct mfi_request *defaults) {
@@ -113,8 +114,10 @@ static int move(mayfly_file *file, size_t first_site, mayfly_error *error) {
         first_failure = first_failure == 0 ? r : first_failure;
         const int elsewhere = r == -ENOSPC || r == -EDQUOT || r == -EFBIG || r == -EIO;
         if (!elsewhere || file->later == NULL || file->later->fallback_dirs == NULL ||
-            made.site < site)
+            made.site < site) {
+            mfi_event_failed("roll over", MFI_KIND_FILE, file->path, first_failure);
             return first_failure;
+        }
     }
     char *path = NULL;
     if (made.slot != NULL) {
@@ -125,6 +128,11 @@ static int move(mayfly_file *file, size_t first_site, mayfly_error *error) {
         }
     }
     (void)adopt_target(file, &made, path, &store);
+    if (mfi_events_on()) {
+        const int64_t size = mfi_raw_size(file, NULL);
+        mfi_event(MAYFLY_EVENT_ROLLED_OVER, MFI_KIND_FILE, path, NULL,
+                  size < 0 ? 0 : (uint64_t)size);
+    }
     return 0;
 }
 

@@ -27,4 +27,8 @@ int mfi_tree_remove(int dir, const char *name, const char *display,
                     const struct mfi_identity *identity, const mayfly_tree_options *options,
                     mayfly_leftovers **ret_left, mayfly_error *error);
 
+/* The same within a signal handler, one at a time (strip.c). 0, MAYFLY_E_REPLACED or -errno:
+ * something may be left. */
+int mfi_tree_strip(int dir, const char *name, const struct mfi_identity *identity);
+
 #endif

@@ -13,11 +13,12 @@
 #include <unistd.h>
 
 #include "../../src/base/sys.h"
+#include "../../src/keep/journal.h"
 #include "../../src/temp/temp.h"
 
 mayfly_error mft_error;
 
-static char tmp[4096];
+static char tmp[4096], leases[4096];
 static int descriptors;
 static int start = -1; /* where the program was started, by descriptor */
 static mode_t start_umask;
@@ -60,9 +61,13 @@ int mft_setup(void **state) {
     if (put_back() != 0)
         return -1;
     mfi_where_forget();
+    mfi_journal_forget();
     (void)snprintf(tmp, sizeof tmp, "%s/mayfly-test-XXXXXX", base == NULL ? "/tmp" : base);
-    if (mkdtemp(tmp) == NULL || setenv("TMPDIR", tmp, 1) != 0)
+    (void)snprintf(leases, sizeof leases, "%s/mayfly-lease-XXXXXX", base == NULL ? "/tmp" : base);
+    if (mkdtemp(tmp) == NULL || setenv("TMPDIR", tmp, 1) != 0 || mkdtemp(leases) == NULL ||
+        setenv("MAYFLY_LEASE_DIR", leases, 1) != 0)
         return -1;
+    (void)mfi_journal_cell(0); /* its descriptors are no leak of the test's */
     descriptors = mft_descriptors();
     return 0;
 }
@@ -81,6 +86,7 @@ int mft_teardown(void **state) {
     (void)state;
     int result = put_back();
     mfi_where_forget();
+    (void)mfi_journal_cell(0);
     for (size_t i = 0; i < path_count; i++)
         free(paths[i]);
     path_count = 0;
@@ -94,11 +100,17 @@ int mft_teardown(void **state) {
         mft_empty();
         result = -1;
     }
+    mfi_journal_forget();
+    mft_remove(leases);
     return rmdir(tmp) == 0 ? result : -1;
 }
 
 const char *mft_tmp(void) {
     return tmp;
+}
+
+const char *mft_leases(void) {
+    return leases;
 }
 
 char *mft_path(const char *name) {

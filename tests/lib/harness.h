@@ -3,8 +3,9 @@
  * What every test stands on.
  *
  * Each test has a temporary directory of its own (TMPDIR, in MAYFLY_TEST_DIR or /tmp; neither TEMP
- * nor TMP are set), which must be empty at its end, and as many open descriptors at its end as at
- * its beginning. System calls that it replaced, the umask and the working directory are put back.
+ * nor TMP are set), which must be empty at its end, a directory for leases, and as many open
+ * descriptors at its end as at its beginning. System calls that it replaced, the umask and the
+ * working directory are put back.
  */
 #ifndef MFT_HARNESS_H
 #define MFT_HARNESS_H
@@ -66,6 +67,7 @@ extern mayfly_error mft_error;
 
 const char *mft_program(const char *source); /* "tests/unit/test_file.c" -> "file" */
 const char *mft_tmp(void);                   /* the test's TMPDIR */
+const char *mft_leases(void);                /* the test's MAYFLY_LEASE_DIR */
 char *mft_path(const char *name);            /* a path in it; valid until the test ends */
 int mft_entries(const char *dir);            /* how many entries it has */
 void mft_empty(void);                        /* removes whatever is in TMPDIR */

@@ -31,6 +31,7 @@ static const struct {
     {SYS_linkat, "linkat"},      {SYS_futex, "futex"},         {SYS_ftruncate, "ftruncate"},
     {SYS_unlink, "unlink"},      {SYS_rmdir, "rmdir"},         {SYS_open, "open"},
     {SYS_getpid, "getpid"},      {SYS_madvise, "madvise"},     {SYS_fcntl, "fcntl"},
+    {SYS_flock, "flock"},
 };
 
 /* fstat(fd) may be the call newfstatat(fd, "", AT_EMPTY_PATH), as glibc makes it. */

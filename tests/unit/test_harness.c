@@ -75,7 +75,7 @@ static void memory_is_refused_by_its_kinds_together(void **state) {
     assert_null(mfi_sys.calloc(1, 1));
     assert_null(mfi_sys.realloc(one, 2));
     assert_null(mfi_sys.malloc(1));
-    void *page = mfi_sys.mmap(4096, -1);
+    void *page = mfi_sys.mmap(4096, -1, 0);
     assert_non_null(page);
     assert_int_equal(mfi_sys.munmap(page, 4096), 0);
     free(one);

@@ -112,10 +112,10 @@ static void make_directory(void) {
 }
 
 /* The fstat proves the mode, which the umask may have changed, and gives the identity that the
- * fstatat before the removal compares. */
-static void directory_is_mkdirat_openat_fstat_and_the_removal(void **state) {
+ * fstatat before the removal compares; the flock keeps cleaners away. */
+static void directory_is_mkdirat_openat_fstat_flock_and_the_removal(void **state) {
     (void)state;
-    expect(make_directory, make_directory, "mkdirat openat fstat fstatat unlinkat close");
+    expect(make_directory, make_directory, "mkdirat openat fstat flock fstatat unlinkat close");
 }
 
 static void use_mkstemp(void) {
@@ -138,7 +138,7 @@ int main(void) {
         MFT(named_file_with_small_writes_has_one_write_more),
         MFT(unnamed_file_is_openat_close),
         MFT(spool_in_memory_makes_no_system_call),
-        MFT(directory_is_mkdirat_openat_fstat_and_the_removal),
+        MFT(directory_is_mkdirat_openat_fstat_flock_and_the_removal),
         MFT(mkstemp_is_openat_fstat),
     };
     return MFT_MAIN(tests);
