@@ -4,13 +4,14 @@
  *
  * Every process that makes something with a name holds a lease: the lock on a journal, a small file
  * of its own in which the names stand. The lock is the kernel's: it is free when the process is
- * dead, however it died, and not before. A reaper takes every journal whose lock is free and removes
- * exactly what it names, if device, inode, owner and time of birth still are the same; never by pid
- * and never by age. A process reaps a little when it makes its first name; `mayfly gc` and
- * mayfly_reap reap everything.
+ * dead, however it died, and not before. A reaper takes every journal whose lock is free and
+ * removes exactly what it names, if device, inode, owner and time of birth still are the same;
+ * never by pid and never by age. A process reaps a little when it makes its first name; `mayfly gc`
+ * and mayfly_reap reap everything.
  *
- * Journals lie in MAYFLY_LEASE_DIR (an existing directory, or one that can be made), else in
- * /var/tmp/mayfly-UID, else in XDG_RUNTIME_DIR/mayfly or beside the temporary files.
+ * Journals lie in MAYFLY_LEASE_DIR if that is set (a directory, or one that can be made), else in
+ * /var/tmp/mayfly-UID, else in XDG_RUNTIME_DIR/mayfly or beside the temporary files. The directory
+ * must be the user's and not writable by others; where none can be had, nothing is leased.
  *
  * Not covered: what was made within the last seconds before a power cut, where the file system had
  * not yet written the journal; names that mayfly_mkstemp and mayfly_mkdtemp made, which are the
@@ -109,8 +110,8 @@ MAYFLY_API int mayfly_leases(int (*visit)(const mayfly_lease *lease,
                                           const mayfly_lease_entry *entry, void *user),
                              void *user, mayfly_error *error);
 
-/* Whether a reaper will find it if this process is killed: 1, or 0 where it has no name, is kept, or
- * no journal could be had.
+/* Whether a reaper will find it if this process is killed: 1, or 0 where it has no name, is kept,
+ * or no journal could be had.
  *
  * Safety:    thread one-object | fork any | signal no
  * Since:     0.1 */
@@ -138,14 +139,13 @@ MAYFLY_API int mayfly_lease_inherit(mayfly_error *error);
  * Since:     0.1 */
 MAYFLY_API int mayfly_keep_guard(mayfly_error *error);
 
-/* In a forked child: takes over what the parent made before the fork. From then on the child removes
- * it, and the parent does not. In the process that owns it already it does nothing.
+/* In a forked child: takes over what the parent made before the fork. From then on the child
+ * removes it, and the parent does not. In the process that owns it already it does nothing.
  *
  * Errors:    MAYFLY_E_VANISHED  the parent has removed or kept it, or another child has it
- *            -ENOTSUP           it has a name, and parent or child have no journal by which it could
- *                               be handed over; the parent can keep it and tell the child its path
- * Safety:    thread one-object | fork this is for children | signal no
- * Since:     0.1 */
+ *            -ENOTSUP           it has a name, and parent or child have no journal by which it
+ * could be handed over; the parent can keep it and tell the child its path Safety:    thread
+ * one-object | fork this is for children | signal no Since:     0.1 */
 MAYFLY_API int mayfly_file_adopt(mayfly_file *file, mayfly_error *error);
 MAYFLY_API int mayfly_dir_adopt(mayfly_dir *dir, mayfly_error *error);
 

@@ -2,14 +2,14 @@
  *
  * Limits: how much a file, a directory and the whole process may hold.
  *
- * A file has its own in mayfly_file_options (max_bytes), a directory in mayfly_dir_options (max_bytes
- * and max_files, for what is made in it by mayfly_dir_file and mayfly_dir_mkdir), the process in
- * mayfly_set_quota. A write that would go past any of them does nothing and fails with -EDQUOT and
- * the numbers. What a file holds in memory counts as well. What is removed, closed or persisted is
- * given back.
+ * A file has its own in mayfly_file_options (max_bytes), a directory in mayfly_dir_options
+ * (max_bytes and max_files, for what is made in it by mayfly_dir_file and mayfly_dir_mkdir), the
+ * process in mayfly_set_quota. A write that would go past any of them does nothing and fails with
+ * -EDQUOT and the numbers. What a file holds in memory counts as well. What is removed, closed or
+ * persisted is given back.
  *
- * Counted is what is written through handles. What goes past them - a descriptor that was asked for,
- * another process - is seen at the handle's next write.
+ * Counted is what is written through handles. What goes past them - a descriptor that was asked
+ * for, another process - is seen at the handle's next write.
  */
 #ifndef MAYFLY_QUOTA_H
 #define MAYFLY_QUOTA_H

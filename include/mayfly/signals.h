@@ -24,10 +24,10 @@ enum {
 
 /* Installs handlers for these signals, in place of those asked for before; 0: none any more.
  *
- * When one arrives, everything that this process made and does not keep is removed, directories with
- * all that is in them; then the handler that was there before is called, or, where there was none,
- * the process ends by that signal, as its parent sees. A signal that is ignored stays ignored.
- * In a forked child nothing of the parent's is removed.
+ * When one arrives, everything that this process made and does not keep is removed, directories
+ * with all that is in them; then the handler that was there before is called, or, where there was
+ * none, the process ends by that signal, as its parent sees. A signal that is ignored stays
+ * ignored. In a forked child nothing of the parent's is removed.
  *
  * A program that wants to live on after such a signal, or to save something first, must not ask for
  * it, or install its own handler after this call.

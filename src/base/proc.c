@@ -25,11 +25,12 @@ void mfi_boot_id(char *to) {
     char text[64] = "";
     const ssize_t n = read_small("/proc/sys/kernel/random/boot_id", text, sizeof text);
     text[strcspn(text, "\n")] = '\0';
+    memset(to, 0, MFI_BOOT_ID); /* it is compared as a whole */
     (void)snprintf(to, MFI_BOOT_ID, "%.36s", n < 0 ? "" : text);
 }
 
-/* Where field `wanted` of proc_pid_stat(5) begins. `name_end` is the parenthesis after field 2, which
- * may hold anything. */
+/* Where field `wanted` of proc_pid_stat(5) begins. `name_end` is the parenthesis after field 2,
+ * which may hold anything. */
 static const char *field(const char *name_end, int wanted) {
     const char *at = name_end;
     for (int i = 2; i < wanted && at != NULL; i++)

@@ -2,8 +2,8 @@
  *
  * Telling the one who looks on.
  *
- * Invariant   hook and user belong together: they stand in one struct, which is never freed, because
- *             another thread may be calling the one before.
+ * Invariant   hook and user belong together: they stand in one struct, which is never freed,
+ * because another thread may be calling the one before.
  */
 #define _GNU_SOURCE
 #include "event.h"

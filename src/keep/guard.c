@@ -2,12 +2,11 @@
  *
  * The guard: a small process that outlives this one and reaps at once.
  *
- * How         it waits for the lock on the journal. The kernel hands it over when the owner is dead;
- *             a lease that was passed on is waited for as well. At a normal end the journal is gone
- *             by then, and there is nothing to do.
- * Invariants  it is no child of this process: its parent between ends at once, so nobody's wait(2)
- *             meets it. It has a session of its own, the root directory, no descriptor but its own.
- * Why a process and no thread   a thread dies with the process.
+ * How         it waits for the lock on the journal. The kernel hands it over when the owner is
+ * dead; a lease that was passed on is waited for as well. At a normal end the journal is gone by
+ * then, and there is nothing to do. Invariants  it is no child of this process: its parent between
+ * ends at once, so nobody's wait(2) meets it. It has a session of its own, the root directory, no
+ * descriptor but its own. Why a process and no thread   a thread dies with the process.
  */
 #define _GNU_SOURCE
 #include <mayfly/lease.h>
@@ -31,7 +30,8 @@ static void guard(int dir, const char *name) {
         return; /* it ended as it should */
     (void)mfi_sys.flock(fd, LOCK_UN);
     /* Its last threads may be on their way out still, or it has only closed the journal. */
-    for (int pause = 1; mfi_journal_open(dir, name, 1, &journal) == 0; pause *= pause < 1000 ? 2 : 1) {
+    for (int pause = 1; mfi_journal_open(dir, name, 1, &journal) == 0;
+         pause *= pause < 1000 ? 2 : 1) {
         const int free_now = journal.holder == MFI_HOLDER_NONE;
         if (free_now)
             (void)mfi_reap_journal(&journal, NULL);

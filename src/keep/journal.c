@@ -31,9 +31,11 @@ enum { BLOCKS = 24 };
 static struct {
     _Atomic uint64_t process; /* 0: never asked for */
     _Atomic int open;         /* of `process`: 0 means REFUSED */
+    _Atomic int making;       /* by the process whose pid this is */
     struct mfi_cell *_Atomic blocks[BLOCKS];
     struct mfi_identity identity;
-    int fd, dir, pid;
+    _Atomic int pid; /* of the process that opened it, or is at it */
+    int fd, dir;
     int dir_is_ours;
     char *dir_path;
     char name[32];
@@ -177,15 +179,16 @@ static void write_head(struct mfi_journal_head *head) {
 
 /* A new journal under a new name, locked, and still there: a reaper that came between making and
  * locking it has taken it for a dead one's and removed it. */
-static int make_locked(int dir, char *name, struct stat *st) {
+static int make_locked(int dir, struct stat *st) {
     char random[MFI_NAME_RANDOM + 1] = "";
+    const char *name = journal.name;
     for (int attempt = 0; attempt < 100; attempt++) {
         int r = mfi_random_name(random);
         if (r < 0)
             return r;
-        (void)snprintf(name, sizeof journal.name, "%s" MFI_JOURNAL_SUFFIX, random);
-        mfi_auto_fd fd = mfi_sys.openat(
-            dir, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+        (void)snprintf(journal.name, sizeof journal.name, "%s" MFI_JOURNAL_SUFFIX, random);
+        mfi_auto_fd fd =
+            mfi_sys.openat(dir, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
         if (fd == -EEXIST)
             continue;
         if (fd >= 0 && fd < 3) { /* whoever opens what he takes for a standard stream */
@@ -219,38 +222,53 @@ static struct mfi_cell *map_block(int fd, unsigned block) {
     return mfi_sys.mmap(size, fd, at);
 }
 
-static int open_new(void) {
-    char name[sizeof journal.name];
-    char *path = NULL;
-    struct stat st;
-    mfi_auto_fd dir = mfi_lease_dir_make(&path, &journal.dir_is_ours, NULL);
-    if (dir < 0)
-        return dir;
-    mfi_auto_free char *dir_path = path;
-    mfi_auto_fd fd = make_locked(dir, name, &st);
-    if (fd < 0)
-        return fd;
+static int write_new(int fd, const struct stat *st) {
     struct mfi_journal_head head;
     write_head(&head);
     struct mfi_cell *first = map_block(fd, 0);
-    int r = first == NULL ? -ENOMEM : 0;
-    if (r == 0)
-        r = (int)mfi_sys.pwrite(fd, &head, sizeof head, 0);
-    if (r < 0 || r != (int)sizeof head) {
-        (void)mfi_sys.unlinkat(dir, name, 0);
-        return r < 0 ? r : -ENOSPC;
-    }
+    if (first == NULL)
+        return -ENOMEM;
+    const ssize_t n = mfi_sys.pwrite(fd, &head, sizeof head, 0);
+    if (n != (ssize_t)sizeof head)
+        return n < 0 ? (int)n : -ENOSPC;
     (void)mfi_sys.fchmod(fd, 01600); /* systemd-tmpfiles leaves files with the sticky bit */
-    journal.identity = (struct mfi_identity){(uint64_t)st.st_dev, st.st_ino};
-    journal.fd = mfi_take_fd(&fd);
-    journal.dir = mfi_take_fd(&dir);
-    journal.dir_path = mfi_take(dir_path);
-    journal.pid = head.pid;
-    memcpy(journal.name, name, sizeof name);
+    journal.identity = (struct mfi_identity){(uint64_t)st->st_dev, st->st_ino};
     for (unsigned i = 0; i < BLOCKS; i++)
         atomic_store(&journal.blocks[i], NULL);
     atomic_store(&journal.blocks[0], first);
     return 0;
+}
+
+static void remove_journal(void) {
+    if (journal.name[0] != '\0')
+        (void)mfi_sys.unlinkat(journal.dir, journal.name, 0);
+    if (journal.dir_is_ours) /* and empty: this was the last journal in it */
+        (void)mfi_sys.unlinkat(AT_FDCWD, journal.dir_path, AT_REMOVEDIR);
+}
+
+static void drop(void) {
+    mfi_close_fd(&journal.fd);
+    mfi_close_fd(&journal.dir);
+    free(journal.dir_path);
+    journal.dir_path = NULL;
+    journal.fd = journal.dir = -1;
+}
+
+/* What is being made stands in the struct before it exists: a signal may end the process here. */
+static int open_new(void) {
+    struct stat st;
+    journal.dir = mfi_lease_dir_make(&journal.dir_path, &journal.dir_is_ours, NULL);
+    if (journal.dir < 0)
+        return journal.dir;
+    atomic_store(&journal.making, 1);
+    journal.fd = make_locked(journal.dir, &st);
+    const int r = journal.fd < 0 ? journal.fd : write_new(journal.fd, &st);
+    if (r < 0)
+        remove_journal();
+    atomic_store(&journal.making, 0);
+    if (r < 0)
+        drop();
+    return r;
 }
 
 /* In a forked child: the parent's is left alone, but for the descriptors, which would keep the
@@ -267,6 +285,7 @@ static void leave_parents(void) {
     free(journal.dir_path);
     journal.dir_path = NULL;
     journal.fd = journal.dir = -1;
+    journal.name[0] = '\0'; /* the parent's: it must not be taken for ours */
 }
 
 static void open_for(uint64_t process) {
@@ -274,9 +293,10 @@ static void open_for(uint64_t process) {
     int fresh = 0;
     if (atomic_load(&journal.process) != process) {
         atomic_store(&journal.open, 0);
+        atomic_store(&journal.making, 0); /* the parent's, if it was at it when it forked */
         leave_parents();
+        atomic_store(&journal.pid, mfi_sys.getpid());
         fresh = open_new() == 0;
-        journal.pid = mfi_sys.getpid();
         atomic_store(&journal.open, fresh);
         atomic_store(&journal.process, process);
     }
@@ -324,7 +344,7 @@ int mfi_journal_dir(void) {
 }
 
 int mfi_journal_pid(void) {
-    return atomic_load(&journal.process) == mfi_process() ? journal.pid : 0;
+    return atomic_load(&journal.pid);
 }
 
 struct mfi_identity mfi_journal_identity(void) {
@@ -340,22 +360,14 @@ const char *mfi_journal_name(void) {
 }
 
 void mfi_journal_end(void) {
-    if (!is_mine())
-        return;
-    (void)mfi_sys.unlinkat(journal.dir, journal.name, 0);
-    if (journal.dir_is_ours) /* and empty: this was the last journal in it */
-        (void)mfi_sys.unlinkat(AT_FDCWD, journal.dir_path, AT_REMOVEDIR);
+    if (is_mine() || atomic_load(&journal.making))
+        remove_journal();
 }
 
 void mfi_journal_forget(void) {
     mfi_journal_end();
-    if (is_mine()) {
-        (void)mfi_sys.close(journal.fd);
-        (void)mfi_sys.close(journal.dir);
-        free(journal.dir_path);
-        journal.dir_path = NULL;
-        journal.fd = journal.dir = -1;
-    }
+    if (is_mine())
+        drop();
     atomic_store(&journal.open, 0);
     atomic_store(&journal.process, 0);
 }

@@ -69,8 +69,9 @@ enum { MFI_JOURNAL_VERSION = 1, MFI_JOURNAL_ORDER = 0x01020304 };
  * there is none, and nothing will be reaped. */
 struct mfi_cell *mfi_journal_cell(uint32_t index);
 
-/* Gives the cell its text, "dir/name", and a state (MFI_CELL_FREE: not yet). A text that is too long
- * goes on in `more` cells, in a row at those indices; a caller has MFI_CELL_MOST of them at most. */
+/* Gives the cell its text, "dir/name", and a state (MFI_CELL_FREE: not yet). A text that is too
+ * long goes on in `more` cells, in a row at those indices; a caller has MFI_CELL_MOST of them at
+ * most. */
 enum { MFI_CELL_MOST = 10 };
 void mfi_cell_name(struct mfi_cell *cell, enum mfi_kind kind, const char *dir, const char *name,
                    enum mfi_cell_state state, struct mfi_cell *const *more,

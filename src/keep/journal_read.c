@@ -42,23 +42,26 @@ static int is_locked(const struct mfi_journal *journal, int take) {
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
-static void read_head(struct mfi_journal *journal) {
+static int read_head(struct mfi_journal *journal) {
     const struct mfi_journal_head *head = &journal->head;
     const ssize_t n = mfi_sys.pread(journal->fd, &journal->head, sizeof journal->head, 0);
     static const struct mfi_journal_head nothing;
-    journal->fresh = n <= 0 || memcmp(head, &nothing, (size_t)n) == 0;
-    journal->damaged_head =
-        n != (ssize_t)sizeof *head || memcmp(head->magic, MFI_JOURNAL_MAGIC, 14) != 0 ||
-        head->version != MFI_JOURNAL_VERSION || head->cell_size != MFI_CELL ||
-        head->order != MFI_JOURNAL_ORDER || head->sum != mfi_head_sum(head);
+    if (n < 0)
+        return (int)n;
+    journal->fresh = memcmp(head, &nothing, (size_t)n) == 0;
+    journal->damaged_head = n != (ssize_t)sizeof *head ||
+                            memcmp(head->magic, MFI_JOURNAL_MAGIC, 14) != 0 ||
+                            head->version != MFI_JOURNAL_VERSION || head->cell_size != MFI_CELL ||
+                            head->order != MFI_JOURNAL_ORDER || head->sum != mfi_head_sum(head);
     if (journal->damaged_head) {
         journal->head = (struct mfi_journal_head){.uid = (uint32_t)mfi_sys.geteuid()};
-        return;
+        return 0;
     }
     char boot[MFI_BOOT_ID];
     mfi_boot_id(boot);
     journal->other_boot = memcmp(boot, head->boot, sizeof boot) != 0;
     journal->head.command[sizeof head->command - 1] = '\0';
+    return 0;
 }
 
 /* Opens the file if it is one of ours. */
@@ -93,8 +96,7 @@ static int look_inside(struct mfi_journal *journal) {
         return -ENOENT;
     if (st.st_size > MFI_JOURNAL_HEAD)
         journal->cells = (uint32_t)((st.st_size - MFI_JOURNAL_HEAD) / MFI_CELL);
-    read_head(journal);
-    return 0;
+    return read_head(journal);
 }
 
 int mfi_journal_open(int dir, const char *name, int take, struct mfi_journal *ret) {

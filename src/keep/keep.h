@@ -8,6 +8,7 @@
 #ifndef MFI_KEEP_H
 #define MFI_KEEP_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "../base/base.h"
@@ -65,6 +66,7 @@ struct mfi_slot {
     enum mfi_kind kind;
     _Atomic uint64_t owner; /* mfi_process() of the process that may remove it */
     int random_name;        /* the name is a random one: nobody else can have made it */
+    pthread_t maker;        /* while it is reserved */
     struct mfi_parent *parent;
     struct mfi_cell *cell;        /* in the journal; NULL: it does not stand there */
     uint32_t more;                /* index + 1 of the slot whose cell has more of the path */

@@ -51,8 +51,7 @@ struct looking {
 static void measure(int dir, const char *name, uint64_t device, unsigned depth,
                     mayfly_lease_entry *entry) {
     enum { DEEPEST = 64, ENTRIES = 8192 };
-    mfi_auto_fd fd =
-        mfi_sys.openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
+    mfi_auto_fd fd = mfi_sys.openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
     mfi_auto_free char *entries = fd < 0 || depth == DEEPEST ? NULL : mfi_sys.malloc(ENTRIES);
     for (ssize_t n = 1; entries != NULL && n > 0;) {
         n = mfi_sys.getdents(fd, entries, ENTRIES);
@@ -75,7 +74,8 @@ static void look_at(const struct looking *looking, const struct mfi_record *reco
                     mayfly_lease_entry *entry) {
     struct mfi_mount found;
     struct stat st;
-    mfi_auto_free char *path = mfi_format("%.*s/", (int)(record->name - record->path), record->path);
+    mfi_auto_free char *path =
+        mfi_format("%.*s/", (int)(record->name - record->path), record->path);
     mfi_auto_fd dir = path == NULL
                           ? -ENOMEM
                           : mfi_sys.openat(AT_FDCWD, path, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);

@@ -2,9 +2,9 @@
  *
  * Where journals lie: a directory of the user's own, mode 0700.
  *
- * Which       the first of these that can be had: MAYFLY_LEASE_DIR; /var/tmp/mayfly-UID on a file
- *             system that outlives a reboot; XDG_RUNTIME_DIR/mayfly; the same under the temporary
- *             directories. A reaper looks into all of them.
+ * Which       MAYFLY_LEASE_DIR alone if it is set; else the first of these that can be had:
+ *             /var/tmp/mayfly-UID on a file system that outlives a reboot; XDG_RUNTIME_DIR/mayfly;
+ *             mayfly-UID in the temporary directories. A reaper looks into all of them.
  * Why /var/tmp first   what lies in XDG_RUNTIME_DIR is forgotten with a reboot or the last log-out,
  *             and with it whatever on a disk a killed process has left.
  * Invariants  it is ours, no link, and nobody else can write to it, or it is not used: it is opened
@@ -22,13 +22,19 @@
 
 enum { CANDIDATES = 8 };
 
-/* Variables name a directory in which one is made, but for the first, which is it. */
+/* Variables name a directory in which one is made, but for the first, which names it itself. */
 static const struct {
     const char *variable; /* or */
     const char *path;
 } candidates[CANDIDATES] = {
-    {"MAYFLY_LEASE_DIR", NULL}, {NULL, "/var/tmp"}, {"XDG_RUNTIME_DIR", NULL}, {"TMPDIR", NULL},
-    {"TEMP", NULL},             {"TMP", NULL},      {NULL, "/tmp"},            {NULL, "/var/tmp"},
+    {"MAYFLY_LEASE_DIR", NULL},
+    {NULL, "/var/tmp"},
+    {"XDG_RUNTIME_DIR", NULL},
+    {"TMPDIR", NULL},
+    {"TEMP", NULL},
+    {"TMP", NULL},
+    {NULL, "/tmp"},
+    {NULL, "/var/tmp"},
 };
 
 enum { EXACT = 0, LASTING = 1 }; /* indices with a meaning of their own */
@@ -45,6 +51,11 @@ static char *path_of(size_t index) {
         strcmp(candidates[index].variable, "XDG_RUNTIME_DIR") == 0)
         return mfi_format("%s/mayfly", base);
     return mfi_format("%s/mayfly-%lu", base, (unsigned long)mfi_sys.geteuid());
+}
+
+/* How many are asked. */
+static size_t last_candidate(void) {
+    return mfi_getenv(candidates[EXACT].variable) != NULL ? 1 : CANDIDATES;
 }
 
 /* Opens one that is there. -EPERM: it is not to be trusted. */
@@ -91,7 +102,7 @@ static int make(size_t index, const char *path) {
 
 int mfi_lease_dir_make(char **ret_path, int *ret_ours, mayfly_error *error) {
     int first = 0;
-    for (size_t i = 0; i < CANDIDATES; i++) {
+    for (size_t i = 0; i < last_candidate(); i++) {
         mfi_auto_free char *path = path_of(i);
         if (path == NULL)
             continue;
@@ -112,7 +123,7 @@ int mfi_lease_dirs(int (*visit)(int fd, const char *path, void *user), void *use
                    mayfly_error *error) {
     struct mfi_identity seen[CANDIDATES];
     size_t count = 0;
-    for (size_t i = 0; i < CANDIDATES; i++) {
+    for (size_t i = 0; i < last_candidate(); i++) {
         struct stat st;
         mfi_auto_free char *path = path_of(i);
         mfi_auto_fd fd = path == NULL ? -ENOENT : open_checked(path);

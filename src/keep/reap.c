@@ -61,7 +61,8 @@ static void forget_dir(struct reaping *reaping) {
 
 /* The directory of a name, opened. */
 static int open_dir_of(struct reaping *reaping, const struct mfi_record *record) {
-    const size_t size = record->name == record->path + 1 ? 1 : (size_t)(record->name - record->path - 1);
+    const size_t size =
+        record->name == record->path + 1 ? 1 : (size_t)(record->name - record->path - 1);
     if (reaping->dir_path != NULL && strncmp(reaping->dir_path, record->path, size) == 0 &&
         reaping->dir_path[size] == '\0')
         return 0;
@@ -141,7 +142,7 @@ static mayfly_reaped outcome_of(int code) {
     if (code == -ENOENT || code == -ENOTDIR)
         return MAYFLY_REAPED_GONE;
     return code == MAYFLY_E_REPLACED || code == -ENOTEMPTY ? MAYFLY_REAPED_OTHER
-                                                          : MAYFLY_REAPED_FAILED;
+                                                           : MAYFLY_REAPED_FAILED;
 }
 
 static int reap_record(const struct mfi_record *record, void *user) {

@@ -9,10 +9,13 @@
  * Invariants  slots lie in blocks that are never moved or freed, so they can be read at any
  *             instant, by any thread. Taking one and giving it back takes no lock.
  * Not handled a thread that makes files while another is already in exit(): what it makes after the
- *             registry was gone through is left.
+ *             registry was gone through is left, unless it was at it at that moment: then the
+ *             journal stays, and a reaper finds it.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 
 #include "event.h"
@@ -20,6 +23,9 @@
 #include "registry.h"
 
 enum { BLOCKS = 24 };
+
+/* A signal ends the process: other threads make nothing more, and wait for their end. */
+static _Atomic int ending;
 
 static struct mfi_slot *_Atomic blocks[BLOCKS];
 static _Atomic uint32_t used; /* slots that were ever handed out */
@@ -91,6 +97,7 @@ static int take_slot(struct mfi_slot **ret) {
     }
     slot->more = 0;
     slot->cell = NULL;
+    slot->maker = pthread_self();
     atomic_store_explicit(&slot->owner, mfi_process(), memory_order_relaxed);
     *ret = slot;
     return 0;
@@ -149,11 +156,13 @@ static void write_live(const struct mfi_slot *slot, struct mfi_cell *cell) {
     mfi_cell_set(cell, MFI_CELL_LIVE);
 }
 
-/* Nobody else has adopted it, nor will. 0: somebody has. */
+/* Nobody else has adopted it, nor will. 0: somebody has. The slot is read once: in a handler it may
+ * change hands meanwhile. */
 static int claim(const struct mfi_slot *slot) {
-    return slot->cell == NULL || mfi_cell_state(slot->cell) == MFI_CELL_FREE ||
-           mfi_cell_move(slot->cell, MFI_CELL_LIVE, MFI_CELL_REMOVING) ||
-           mfi_cell_state(slot->cell) != MFI_CELL_ADOPTED;
+    struct mfi_cell *cell = __atomic_load_n(&slot->cell, __ATOMIC_RELAXED);
+    return cell == NULL || mfi_cell_state(cell) == MFI_CELL_FREE ||
+           mfi_cell_move(cell, MFI_CELL_LIVE, MFI_CELL_REMOVING) ||
+           mfi_cell_state(cell) != MFI_CELL_ADOPTED;
 }
 
 /* ---- a name's life --------------------------------------------------------------------------- */
@@ -171,7 +180,10 @@ int mfi_slot_reserve_unlisted(struct mfi_parent *parent, enum mfi_kind kind,
     slot->identity = (struct mfi_identity){0, 0};
     slot->made = slot->birth = 0;
     slot->name[0] = '\0';
-    atomic_store_explicit(&slot->state, MFI_SLOT_RESERVED, memory_order_release);
+    /* Before `ending` is looked at: the last sweep sees the slot, or this thread sees the sweep. */
+    atomic_store(&slot->state, MFI_SLOT_RESERVED);
+    while (atomic_load(&ending))
+        (void)sched_yield();
     *ret = slot;
     return 0;
 }
@@ -399,23 +411,31 @@ static int sweep_slot_in_handler(struct mfi_slot *slot) {
     return 0;
 }
 
-/* The journal goes with what it names; if something is left, a reaper may have better luck. */
-static void sweep(int (*each)(struct mfi_slot *slot)) {
+/* Goes through what this process owns. Whether anything is left, or is just being made. */
+static int sweep(int (*each)(struct mfi_slot *slot)) {
     const uint64_t process = mfi_process();
-    int failed = 0;
+    int left = 0;
     for (uint32_t index = atomic_load(&used); index > 0; index--) {
         struct mfi_slot *slot = slot_at(index - 1);
-        if (atomic_load_explicit(&slot->owner, memory_order_relaxed) == process)
-            failed |= each(slot) < 0;
+        if (atomic_load_explicit(&slot->owner, memory_order_relaxed) != process)
+            continue;
+        left |= each(slot) < 0;
+        /* What this thread was making when it was interrupted, it will not make any more. */
+        left |= atomic_load(&slot->state) == MFI_SLOT_RESERVED &&
+                !pthread_equal(slot->maker, pthread_self());
     }
-    if (!failed)
+    return left;
+}
+
+/* The journal goes with what it names; if something is left, a reaper may have better luck. */
+void mfi_registry_sweep(void) {
+    if (!sweep(sweep_slot))
         mfi_journal_end();
 }
 
-void mfi_registry_sweep(void) {
-    sweep(sweep_slot);
-}
-
-void mfi_registry_sweep_in_handler(void) {
-    sweep(sweep_slot_in_handler);
+void mfi_registry_sweep_in_handler(int dies) {
+    if (dies)
+        atomic_store(&ending, 1);
+    if (!sweep(sweep_slot_in_handler) && dies)
+        mfi_journal_end();
 }

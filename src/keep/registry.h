@@ -30,8 +30,8 @@ static inline uint32_t mfi_block_start(unsigned block) {
 /* Removes everything that this process owns and does not keep. */
 void mfi_registry_sweep(void);
 
-/* The same within a signal handler (signals.c). */
-void mfi_registry_sweep_in_handler(void);
+/* The same within a signal handler (signals.c). dies: the process ends right after it. */
+void mfi_registry_sweep_in_handler(int dies);
 
 /* Sees to it that the sweep happens when the process ends (exit.c). */
 void mfi_exit_watch(void);

@@ -50,7 +50,7 @@ static int is_ignored(const struct sigaction *action) {
 /* ---- when one arrives ------------------------------------------------------------------------ */
 
 /* One sweep at a time, in one thread; whoever comes during it waits for its end. */
-static void sweep_once(void) {
+static void sweep_once(int dies) {
     static _Atomic int sweeping;
     static _Thread_local volatile sig_atomic_t here;
     if (here || mfi_sys.getpid() != mfi_journal_pid())
@@ -58,7 +58,7 @@ static void sweep_once(void) {
     while (atomic_exchange(&sweeping, 1) != 0)
         (void)sched_yield();
     here = 1;
-    mfi_registry_sweep_in_handler();
+    mfi_registry_sweep_in_handler(dies);
     here = 0;
     atomic_store(&sweeping, 0);
 }
@@ -73,7 +73,7 @@ static void die_of(int signal) {
 static void handle(int signal, siginfo_t *info, void *context) {
     const int saved = errno;
     const size_t i = index_of(signal);
-    sweep_once();
+    sweep_once(i < MFI_LENGTH(known) && is_default(&before[i]));
     if (i < MFI_LENGTH(known)) {
         if (is_default(&before[i]))
             die_of(signal);

@@ -50,7 +50,8 @@ static int add_file(struct mfi_quota *quota, const char *whose, const char *path
                     mayfly_error *error) {
     uint64_t held = 0;
     const int r = add(&quota->files, &quota->max_files, 1, &held);
-    return r == 0 ? 0 : refuse(error, path, whose, "files", atomic_load(&quota->max_files), held, 1);
+    return r == 0 ? 0
+                  : refuse(error, path, whose, "files", atomic_load(&quota->max_files), held, 1);
 }
 
 /* Never below nothing: what another process made may be removed through a handle here. */
@@ -139,7 +140,8 @@ int mfi_account_open(uint64_t max_bytes, struct mfi_quota *dir, int64_t existing
     struct mfi_account *account = mfi_sys.calloc(1, sizeof *account);
     if (account == NULL)
         return mfi_fail_memory(error, sizeof *account);
-    *account = (struct mfi_account){.max_bytes = max_bytes, .dir = dir, .counts_for_process = counts};
+    *account =
+        (struct mfi_account){.max_bytes = max_bytes, .dir = dir, .counts_for_process = counts};
     int r = 0;
     if (existing >= 0)
         account->charged = (uint64_t)existing;

@@ -2,16 +2,14 @@
  *
  * Emptying a directory within a signal handler: no memory, no stack to speak of, no library.
  *
- * How             the root is read again and again. What is no directory is unlinked. A directory is
- *                 removed; one that is not empty is opened, its files are unlinked, its directories
- *                 are removed or, where they are not empty either, renamed into the root. So no
- *                 depth is ever gone into, each directory is opened once, and nothing need be
- *                 remembered.
- * Invariants      descriptors of two directories are open at the most. Nothing is followed: what is
- *                 opened is opened with O_NOFOLLOW and must lie on the root's mount.
- *                 It ends: a pass over the root that removes and moves nothing is the last.
- *                 Only one thread at a time (the buffers are static); the caller sees to it.
- * Not handled     progress, a list of what is left, work in parallel: remove.c does.
+ * How             the root is read again and again. What is no directory is unlinked. A directory
+ * is removed; one that is not empty is opened, its files are unlinked, its directories are removed
+ * or, where they are not empty either, renamed into the root. So no depth is ever gone into, each
+ * directory is opened once, and nothing need be remembered. Invariants      descriptors of two
+ * directories are open at the most. Nothing is followed: what is opened is opened with O_NOFOLLOW
+ * and must lie on the root's mount. It ends: a pass over the root that removes and moves nothing is
+ * the last. Only one thread at a time (the buffers are static); the caller sees to it. Not handled
+ * progress, a list of what is left, work in parallel: remove.c does.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>

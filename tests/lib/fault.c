@@ -77,6 +77,10 @@ static int refuse(int call) {
         return 0;
     if (wanted_code == MFT_FAULT_DIE)
         (void)kill(getpid(), SIGKILL);
+    if (wanted_code == MFT_FAULT_TERM) {
+        (void)raise(SIGTERM);
+        return 0;
+    }
     atomic_fetch_add(&refused, 1);
     atomic_store(&last, call);
     return 1;

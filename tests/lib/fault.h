@@ -13,6 +13,9 @@
 /* As a code: the process is killed before the call, as by a power cut. For a forked child. */
 #define MFT_FAULT_DIE 1
 
+/* As a code: SIGTERM is raised before the call, which is made if the process lives on. */
+#define MFT_FAULT_TERM 2
+
 /* Starts counting calls and refuses nothing. */
 void mft_fault_count(void);
 
