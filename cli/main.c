@@ -47,6 +47,29 @@ static const struct cli_option chunks_options[] = {
     {0},
 };
 
+static const struct cli_option run_options[] = {
+    {"dir", 0, NULL, "a directory: TMPDIR and MAYFLY_DIR (this is the default)"},
+    {"file", 0, NULL, "a file instead: MAYFLY_FILE"},
+    PLACE_OPTIONS,
+    {"prefix", 0, "TEXT", "what the name begins with (tmp)"},
+    {"suffix", 0, "TEXT", "what the name ends in"},
+    {"keep-on-error", 'k', NULL, "leave it and say where it is if the command fails"},
+    {"guard", 'g', NULL, "remove it at once also if this command is killed"},
+    {0},
+};
+
+static const struct cli_option ls_options[] = {
+    {"json", 0, NULL, "print JSON"},
+    {0},
+};
+
+static const struct cli_option gc_options[] = {
+    {"dry-run", 'n', NULL, "say what would be removed, and remove nothing"},
+    {"quiet", 'q', NULL, "say only what is wrong"},
+    {"json", 0, NULL, "print JSON"},
+    {0},
+};
+
 static const struct cli_option no_options[] = {{0}};
 
 const struct cli_command cli_commands[] = {
@@ -75,6 +98,23 @@ const struct cli_command cli_commands[] = {
      "\n"
      "Exit status: 0 when all commands succeeded, 1 when one failed, 2 for wrong usage.\n",
      chunks_options, cmd_chunks},
+    {"run", "-- COMMAND [ARG...]", "run a command with a temporary directory of its own",
+     "The directory is the command's TMPDIR and MAYFLY_DIR. It is removed when the command\n"
+     "has ended, however it ended. Signals are passed on, and the exit status is the\n"
+     "command's. If mayfly itself is killed, what the command has left running goes on\n"
+     "using the directory; after the last of them has ended, 'mayfly gc' or the next\n"
+     "program that uses the library removes it.\n",
+     run_options, cmd_run},
+    {"ls", "", "list what is temporary: whose, how big, how old, and whether anybody has it",
+     "Each process that made something with a name holds a lease: 'held' while it lives,\n"
+     "'inherited' while a process lives to which it was passed on, 'orphaned' after that.\n",
+     ls_options, cmd_ls},
+    {"gc", "", "remove what processes have left that were killed",
+     "Only what a journal names whose lock is free, because its process is dead, and\n"
+     "only if it still is the file that was made. Nothing is removed for its age.\n"
+     "\n"
+     "Exit status: 0, or 1 when something could not be removed.\n",
+     gc_options, cmd_gc},
     {"completion", "bash", "print the completion for a shell", "", no_options, cmd_completion},
     {"help", "[COMMAND]", "show what the commands do", "", no_options, cmd_help},
     {"version", "", "show the version", "", no_options, cmd_version},
@@ -134,6 +174,8 @@ static int finish(int status) {
 
 int main(int argc, char **argv) {
     struct cli_values values;
+    /* Where the handlers cannot be had, the lease is left. */
+    (void)mayfly_keep_on_signals(MAYFLY_ON_USUAL, NULL);
     if (argc < 2)
         return cli_usage("a command is missing");
     const char *name = argv[1];

@@ -52,7 +52,8 @@ static void be_guard(int dir, const char *name) {
     const int own = mfi_sys.dup(dir, 3);
     if (own < 0 || mfi_sys.chdir_root() < 0)
         return;
-    mfi_sys.close_others(own);
+    (void)mfi_sys.close_others(own);
+    mfi_journal_unmap();
     guard(own, name);
 }
 

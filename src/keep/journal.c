@@ -364,6 +364,14 @@ void mfi_journal_end(void) {
         remove_journal();
 }
 
+void mfi_journal_unmap(void) {
+    for (unsigned i = 0; i < BLOCKS; i++) {
+        struct mfi_cell *cells = atomic_exchange(&journal.blocks[i], NULL);
+        if (cells != NULL)
+            (void)mfi_sys.munmap(cells, ((size_t)MFI_FIRST_BLOCK << i) * MFI_CELL);
+    }
+}
+
 void mfi_journal_forget(void) {
     mfi_journal_end();
     if (is_mine())

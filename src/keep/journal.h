@@ -104,6 +104,9 @@ const char *mfi_journal_name(void);
 /* The end of the process: the journal goes. Async-signal-safe. */
 void mfi_journal_end(void);
 
+/* For a guard: a mapping is a reference to the open file, and keeps an inherited lease alive. */
+void mfi_journal_unmap(void);
+
 /* Closes and removes it, so that the next name makes another. For tests. */
 void mfi_journal_forget(void);
 

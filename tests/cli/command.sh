@@ -6,6 +6,8 @@ table=$MFT_SOURCE/examples/data/debian-packages.csv
 base=$(mktemp -d)
 trap 'rm -rf "$base"' EXIT
 unset TEMP TMP XDG_RUNTIME_DIR
+MAYFLY_LEASE_DIR=$base/leases
+export MAYFLY_LEASE_DIR
 failed=0
 
 # Each case has a TMPDIR of its own, which must be empty at its end.
@@ -174,4 +176,47 @@ complete_line() { COMP_WORDS=(\"\$@\"); COMP_CWORD=\$((\$# - 1)); COMPREPLY=(); 
 [ \"\$(complete_line mayfly wh)\" = where ] && [ \"\$(complete_line mayfly chunks --keep-)\" = --keep-going ] &&
 [ \"\$(complete_line mayfly where --place sm)\" = small ] && [ \"\$(complete_line mayfly help fi)\" = file ]" &&
     status 2 $mayfly completion csh'
+# Waits for something to become true, for ten seconds at most.
+soon() { for _ in $(seq 1000); do eval "$1" && return; sleep 0.01; done; echo "never: $1"; return 1; }
+
+check D1_run_gives_a_directory_and_removes_it '
+    status 0 $mayfly run -- sh -c "test -d \"\$MAYFLY_DIR\" && test \"\$TMPDIR\" = \"\$MAYFLY_DIR\" &&
+        stat -c %a \$TMPDIR && mkdir -p \$TMPDIR/a/b && touch \$TMPDIR/a/b/c" && prints 700'
+check run_gives_a_file_instead 'status 0 $mayfly run --file --suffix .csv -- sh -c "
+    echo x >\$MAYFLY_FILE; case \$MAYFLY_FILE in *.csv) stat -c %a \$MAYFLY_FILE;; esac" && prints 600'
+check run_keeps_the_exit_status 'status 3 $mayfly run -- sh -c "exit 3" &&
+    status 127 $mayfly run -- no-such-command && says no-such-command && status 126 $mayfly run -- /etc/passwd'
+check run_ends_by_the_signal_that_ended_the_command 'status 143 $mayfly run -- sh -c "kill -TERM \$\$" &&
+    status 137 $mayfly run -- sh -c "kill -KILL \$\$"'
+check K4_run_passes_signals_on_and_cleans_up '
+    for signal in TERM HUP USR1; do
+        $mayfly run -- sh -c "trap \"echo \$TMPDIR >$base/got; exit 5\" $signal; echo up >$base/up; while :; do sleep 0.01; done" &
+        soon "[ -s $base/up ]" && kill -$signal $! && { wait $!; [ $? = 5 ]; } || return 1
+        [ -s $base/got ] && [ ! -e "$(cat $base/got)" ] && rm $base/up $base/got || return 1
+    done'
+check K3_run_keeps_on_error_if_told_to '
+    status 1 $mayfly run --keep-on-error -- sh -c "echo x >\$TMPDIR/evidence; exit 1" &&
+    says "kept $TMPDIR/" && [ "$(cat $TMPDIR/*/evidence)" = x ] && rm -r $TMPDIR/* &&
+    status 0 $mayfly run --keep-on-error -- true && status 1 $mayfly run --keep-on-error --file -- false &&
+    says "kept $TMPDIR/" && rm $TMPDIR/*'
+check run_killed_leaves_the_directory_to_what_still_runs '
+    $mayfly run -- sh -c "echo \$TMPDIR >$base/where; echo \$\$ >$base/pid; exec sleep 60" &
+    soon "[ -s $base/pid ]" && kill -KILL $! && { wait $! || :; } && dir=$(cat $base/where) &&
+    status 0 $mayfly ls && prints inherited && prints $dir && status 0 $mayfly gc && [ -d $dir ] &&
+    kill $(cat $base/pid) && soon "$mayfly ls | grep -q orphaned" && status 0 $mayfly gc --dry-run &&
+    prints "would remove $dir" && [ -d $dir ] && status 0 $mayfly gc && prints "removed $dir" && rm $base/pid'
+check run_with_a_guard_is_cleaned_at_once '
+    $mayfly run --guard -- sh -c "echo x >\$TMPDIR/x; echo \$\$ >$base/pid; exec sleep 60" &
+    soon "[ -s $base/pid ]" && kill -KILL $! $(cat $base/pid) && { wait $! || :; } &&
+    soon "[ -z \"\$(ls -A $TMPDIR)\" ]" && rm $base/pid'
+check run_says_how_it_is_used '
+    status 2 $mayfly run && says "after --" && status 2 $mayfly run -- && status 2 $mayfly run ls -- ls &&
+    status 2 $mayfly run --dir --file -- true && status 2 $mayfly ls x && status 2 $mayfly gc x'
+check ls_lists_what_is_alive '
+    status 0 $mayfly run -- $mayfly ls && prints "held" && prints "directory" && prints "mayfly run" &&
+    status 0 $mayfly run -- $mayfly ls --json && json "[e[\"kind\"] for l in d for e in l[\"entries\"]] == [\"directory\"]" &&
+    json "d[0][\"state\"] == \"held\" and d[0][\"pid\"] > 1 and \"run\" in d[0][\"command\"]" && status 0 $mayfly ls --json && json "d == []"'
+check gc_tells_as_json 'status 0 $mayfly gc --json && json "d[\"removed\"] == 0 and d[\"entries\"] == []"'
+check nothing_is_left_of_the_leases '[ ! -e $MAYFLY_LEASE_DIR ] || [ -z "$(ls -A $MAYFLY_LEASE_DIR)" ]'
+
 exit $failed
