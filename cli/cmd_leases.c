@@ -82,8 +82,7 @@ static int list_lease(const mayfly_lease *lease, const mayfly_lease_entry *entry
             json_pack("{s:i, s:s, s:i, s:I, s:b, s:o, s:o, s:[]}", "pid", lease->pid, "state",
                       state_name(lease->state), "uid", (int)lease->uid, "since",
                       (json_int_t)lease->since, "earlier_boot", (int)lease->earlier_boot, "command",
-                      text(lease->command), "journal", text(lease->journal),
-                      "entries"));
+                      text(lease->command), "journal", text(lease->journal), "entries"));
     json_t *last = json_array_get(list, json_array_size(list) - 1);
     return json_array_append_new(
         json_object_get(last, "entries"),
@@ -100,8 +99,8 @@ int cmd_ls(const struct cli_values *values) {
     if (values->operand_count > 0)
         return cli_usage("takes no operand");
     json_t *list = json ? json_array() : NULL;
-    const int r = json ? mayfly_leases(list_lease, list, &error)
-                       : mayfly_leases(print_lease, &count, &error);
+    const int r =
+        json ? mayfly_leases(list_lease, list, &error) : mayfly_leases(print_lease, &count, &error);
     if (r < 0) {
         json_decref(list);
         return cli_say(EXIT_FAILED, "%s", error.message);
@@ -138,17 +137,18 @@ static int show_reaped(const char *path, mayfly_reaped what, int code, void *use
 static int print_result(const struct gc *gc, const mayfly_reap_result *result) {
     if (gc->list == NULL) {
         if (result->damaged > 0)
-            (void)cli_say(0, "%" PRIu64 " damaged; put aside as *.damaged where 'mayfly ls' shows "
-                             "journals",
+            (void)cli_say(0,
+                          "%" PRIu64 " damaged; put aside as *.damaged where 'mayfly ls' shows "
+                          "journals",
                           result->damaged);
         return EXIT_OK;
     }
-    return cli_print_json(json_pack(
-        "{s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:O}", "dry_run", gc->dry_run, "leases",
-        (json_int_t)result->leases, "held", (json_int_t)result->held, "damaged",
-        (json_int_t)result->damaged, "removed", (json_int_t)result->removed, "gone",
-        (json_int_t)result->gone, "other", (json_int_t)result->other, "failed",
-        (json_int_t)result->failed, "entries", gc->list));
+    return cli_print_json(
+        json_pack("{s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:O}", "dry_run", gc->dry_run, "leases",
+                  (json_int_t)result->leases, "held", (json_int_t)result->held, "damaged",
+                  (json_int_t)result->damaged, "removed", (json_int_t)result->removed, "gone",
+                  (json_int_t)result->gone, "other", (json_int_t)result->other, "failed",
+                  (json_int_t)result->failed, "entries", gc->list));
 }
 
 int cmd_gc(const struct cli_values *values) {
