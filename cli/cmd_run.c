@@ -55,6 +55,7 @@ static int make_file(struct run *run, const struct cli_values *values, mayfly_pl
         .place = place,
         .near = cli_value(values, "near"),
         .keep_on_close = true,
+        .sticky = true, /* it may live for weeks, and cleaners of /tmp leave such files */
     };
     int r = mayfly_named_temporary_file(&options, &run->file, error);
     if (r == 0)

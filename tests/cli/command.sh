@@ -183,7 +183,7 @@ check D1_run_gives_a_directory_and_removes_it '
     status 0 $mayfly run -- sh -c "test -d \"\$MAYFLY_DIR\" && test \"\$TMPDIR\" = \"\$MAYFLY_DIR\" &&
         stat -c %a \$TMPDIR && mkdir -p \$TMPDIR/a/b && touch \$TMPDIR/a/b/c" && prints 700'
 check run_gives_a_file_instead 'status 0 $mayfly run --file --suffix .csv -- sh -c "
-    echo x >\$MAYFLY_FILE; case \$MAYFLY_FILE in *.csv) stat -c %a \$MAYFLY_FILE;; esac" && prints 600'
+    echo x >\$MAYFLY_FILE; case \$MAYFLY_FILE in *.csv) stat -c %a \$MAYFLY_FILE;; esac" && prints 1600'
 check run_keeps_the_exit_status 'status 3 $mayfly run -- sh -c "exit 3" &&
     status 127 $mayfly run -- no-such-command && says no-such-command && status 126 $mayfly run -- /etc/passwd'
 check run_ends_by_the_signal_that_ended_the_command 'status 143 $mayfly run -- sh -c "kill -TERM \$\$" &&

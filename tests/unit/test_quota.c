@@ -15,8 +15,8 @@
 static void a_file_grows_to_its_limit_and_no_further(void **state) {
     (void)state;
     mayfly_auto(mayfly_file) file = NULL;
-    mft_ok(mayfly_named_temporary_file(&(mayfly_file_options){.max_bytes = 100}, &file,
-                                       &mft_error));
+    mft_ok(
+        mayfly_named_temporary_file(&(mayfly_file_options){.max_bytes = 100}, &file, &mft_error));
     char data[100] = "";
     mft_ok(mayfly_file_write(file, data, 90, &mft_error));
     mft_fails(-EDQUOT, mayfly_file_write(file, data, 11, &mft_error));
@@ -38,8 +38,8 @@ static void spools_and_text_are_limited_too(void **state) {
     (void)state;
     mayfly_auto(mayfly_file) spool = NULL;
     mayfly_auto(mayfly_file) text = NULL;
-    mft_ok(mayfly_spooled_temporary_file(
-        &(mayfly_file_options){.max_size = 10, .max_bytes = 20}, &spool, &mft_error));
+    mft_ok(mayfly_spooled_temporary_file(&(mayfly_file_options){.max_size = 10, .max_bytes = 20},
+                                         &spool, &mft_error));
     mft_ok(mayfly_file_write(spool, "0123456789", 10, &mft_error));
     mft_ok(mayfly_file_write(spool, "0123456789", 10, &mft_error));
     assert_true(mayfly_file_rolled(spool));
@@ -59,8 +59,8 @@ static void a_directory_limits_bytes_and_files(void **state) {
     mayfly_auto(mayfly_file) three = NULL;
     mayfly_usage usage;
     char data[64] = "";
-    mft_ok(mayfly_temporary_directory(&(mayfly_dir_options){.max_bytes = 100, .max_files = 3},
-                                      &dir, &mft_error));
+    mft_ok(mayfly_temporary_directory(&(mayfly_dir_options){.max_bytes = 100, .max_files = 3}, &dir,
+                                      &mft_error));
     mft_ok(mayfly_dir_file(dir, "one", NULL, &one, &mft_error));
     mft_ok(mayfly_file_write(one, data, 60, &mft_error));
     mft_ok(mayfly_dir_file(dir, "two", NULL, &two, &mft_error));
@@ -182,8 +182,7 @@ static void remember(const mayfly_event *event, void *user) {
     const size_t used = strlen(seen);
     assert_ptr_equal(user, seen);
     (void)snprintf(seen + used, sizeof seen - used, "%s%s%s%s;", mayfly_event_name(event->kind),
-                   event->directory ? " directory" : "",
-                   event->operation != NULL ? " " : "",
+                   event->directory ? " directory" : "", event->operation != NULL ? " " : "",
                    event->operation != NULL ? event->operation : "");
     if (event->kind == MAYFLY_EVENT_PERSISTED)
         assert_non_null(event->target);
@@ -215,8 +214,8 @@ static void each_event_is_told_once(void **state) {
     mft_ok(mayfly_file_persist(file, mft_path("kept"), 0, NULL, &mft_error));
     mft_ok(mayfly_file_close(&file, &mft_error));
     expect("created;persisted;");
-    mft_ok(mayfly_spooled_temporary_file(&(mayfly_file_options){.max_size = 4}, &spool,
-                                         &mft_error));
+    mft_ok(
+        mayfly_spooled_temporary_file(&(mayfly_file_options){.max_size = 4}, &spool, &mft_error));
     mft_ok(mayfly_file_write(spool, "1234", 4, &mft_error));
     expect("");
     mft_ok(mayfly_file_write(spool, "5", 1, &mft_error));
