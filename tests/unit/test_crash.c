@@ -331,12 +331,70 @@ static void a_reaper_survives_every_failing_call(void **state) {
         }
 }
 
+/* ---- very many ------------------------------------------------------------------------------- */
+
+static int make_ten_files_and_two_trees(void) {
+    mayfly_file *file = NULL;
+    mayfly_dir *dir = NULL;
+    for (int i = 0; i < 10; i++)
+        if (mayfly_named_temporary_file(NULL, &file, NULL) < 0)
+            return 1;
+    for (int i = 0; i < 2; i++) {
+        if (mayfly_temporary_directory(NULL, &dir, NULL) < 0 ||
+            mayfly_dir_mkdir(dir, "a/b/c", NULL) < 0)
+            return 1;
+        mayfly_auto(mayfly_file) inside = NULL;
+        if (mayfly_dir_file(dir, "a/b/file", NULL, &inside, NULL) < 0)
+            return 1;
+    }
+    (void)pause();
+    return 1;
+}
+
+static void a_thousand_processes_killed_at_random_leave_nothing_after_one_gc(void **state) {
+    (void)state;
+    enum { PROCESSES = 1000 };
+    const int count = mft_wrapped() ? 20 : PROCESSES;
+    static pid_t pids[PROCESSES];
+    uint32_t seed = 1187;
+    mayfly_auto(mayfly_file) own = NULL;
+    mayfly_reap_result result;
+    mft_write(mft_path("bystander"), "alive");
+    mft_ok(mayfly_named_temporary_file(NULL, &own, &mft_error));
+    (void)fflush(NULL);
+    for (int i = 0; i < count; i++) {
+        pids[i] = fork();
+        if (pids[i] == 0)
+            _exit(make_ten_files_and_two_trees());
+        /* Some are killed early in their work, most much later. */
+        const int victim = i - (int)(mft_random(&seed) % 8);
+        if (victim >= 0 && pids[victim] > 0)
+            (void)kill(pids[victim], SIGKILL);
+    }
+    for (int i = 0; i < count; i++) {
+        int status;
+        (void)kill(pids[i], SIGKILL);
+        assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
+        assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    }
+    const int before = mft_entries(mft_tmp());
+    mft_ok(mayfly_reap(NULL, &result, &mft_error));
+    print_message("%d entries were there, %d removed by one reaping, %d left\n", before,
+                  (int)result.removed, mft_entries(mft_tmp()) - 2);
+    assert_int_equal(result.failed + result.other + result.damaged, 0);
+    assert_int_equal(mft_entries(mft_tmp()), 2);
+    assert_int_equal(mft_entries(mft_leases()), 1);
+    assert_true(mft_is(mft_path("bystander"), "alive"));
+    (void)unlink(mft_path("bystander"));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         MFT(killed_before_every_call_nothing_is_left_after_one_reaping),
         MFT(told_to_stop_before_every_call_nothing_is_left_at_all),
         MFT(a_reaper_that_is_killed_half_way_leaves_it_to_the_next),
         MFT(a_reaper_survives_every_failing_call),
+        MFT(a_thousand_processes_killed_at_random_leave_nothing_after_one_gc),
     };
     return MFT_MAIN(tests);
 }

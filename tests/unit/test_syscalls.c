@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "../lib/harness.h"
+#include "../../src/temp/temp.h"
 #include "../lib/syscalls.h"
 
 static void warm_up(void) {
@@ -118,6 +119,27 @@ static void directory_is_mkdirat_openat_fstat_flock_and_the_removal(void **state
     expect(make_directory, make_directory, "mkdirat openat fstat flock fstatat unlinkat close");
 }
 
+/* The slot and its cell in the journal, as creating and closing use them. */
+static void remember_and_forget(void) {
+    static struct mfi_parent *parent;
+    struct mfi_slot *slot = NULL;
+    struct stat st = {.st_ino = 1};
+    if (parent == NULL && mfi_where_parent(MAYFLY_PLACE_DEFAULT, NULL, &parent, NULL) < 0)
+        _Exit(1);
+    if (mfi_slot_reserve(parent, MFI_KIND_FILE, &slot) < 0)
+        _Exit(1);
+    slot->random_name = 1;
+    memcpy(slot->name, "tmp0123456789abc", 17);
+    mfi_slot_announce(slot);
+    mfi_slot_arm(slot, &st, 1);
+    mfi_slot_release(slot);
+}
+
+static void remembering_and_forgetting_a_name_makes_no_system_call(void **state) {
+    (void)state;
+    expect(remember_and_forget, remember_and_forget, "");
+}
+
 static void use_mkstemp(void) {
     char *path = NULL;
     const int fd = mayfly_mkstemp(NULL, &path, NULL);
@@ -140,6 +162,7 @@ int main(void) {
         MFT(spool_in_memory_makes_no_system_call),
         MFT(directory_is_mkdirat_openat_fstat_flock_and_the_removal),
         MFT(mkstemp_is_openat_fstat),
+        MFT(remembering_and_forgetting_a_name_makes_no_system_call),
     };
     return MFT_MAIN(tests);
 }
