@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../../src/keep/journal.h"
 #include "../lib/fault.h"
 
 static char *target;
@@ -94,9 +95,35 @@ static int refused_a_removal(const char *call) {
     return 0;
 }
 
+/* What was made outside TMPDIR, because that was refused: in the next directory, which is
+ * everybody's. */
+static char strays[64][512];
+static size_t stray_count;
+
+static void note_made(const mayfly_event *event, void *user) {
+    (void)user;
+    if (event->kind == MAYFLY_EVENT_CREATED && event->path != NULL &&
+        strncmp(event->path, mft_tmp(), strlen(mft_tmp())) != 0 &&
+        stray_count < sizeof strays / sizeof *strays)
+        (void)snprintf(strays[stray_count++], sizeof *strays, "%s", event->path);
+}
+
+/* How many of them are left; they are taken away. */
+static int take_strays(void) {
+    int left = 0;
+    for (size_t i = 0; i < stray_count; i++)
+        if (mft_exists(strays[i])) {
+            left++;
+            mft_remove(strays[i]);
+        }
+    stray_count = 0;
+    return left;
+}
+
 static long sweep(int code) {
     for (long n = 1;; n++) {
         mft_write(target, "the old one");
+        mfi_journal_forget(); /* making it is part of the sweep */
         mft_fault_refuse(NULL, n, code, 0);
         mft_error.code = 0;
         const int r = use_everything(&mft_error);
@@ -111,8 +138,8 @@ static long sweep(int code) {
         if (!mft_is(target, "the old one") && !mft_is(target, "the new one"))
             fail_msg("call %ld (%s): the target is broken", n, call);
         const int entries = mft_entries(mft_tmp());
-        if (entries != 1 && !refused_a_removal(call))
-            fail_msg("call %ld (%s): %d entries are left", n, call, entries - 1);
+        if (entries + take_strays() != 1 && !refused_a_removal(call))
+            fail_msg("call %ld (%s): something is left", n, call);
         if (entries != 1) {
             mft_remove(mft_tmp());
             assert_int_equal(mkdir(mft_tmp(), 0700), 0);
@@ -128,8 +155,10 @@ static void every_call_may_fail_with_every_errno(void **state) {
                                 -EACCES, -EPERM,  -EROFS, -ENOENT, -ENOMEM, -EINVAL};
     long points = 0;
     target = mft_path("target");
+    mayfly_set_event_hook(note_made, NULL);
     for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
         points += sweep(codes[i]);
+    mayfly_set_event_hook(NULL, NULL);
     print_message("%ld points of failure\n", points);
     assert_true(points > 1000);
     (void)unlink(target);
@@ -139,6 +168,7 @@ static void every_allocation_may_fail_and_all_after_it(void **state) {
     (void)state;
     static const char *const kinds[] = {"malloc", "calloc", "realloc"};
     target = mft_path("target");
+    mayfly_set_event_hook(note_made, NULL);
     for (int kind = 0; kind < 3; kind++)
         for (long n = 1;; n++) {
             mft_write(target, "the old one");
@@ -149,11 +179,13 @@ static void every_allocation_may_fail_and_all_after_it(void **state) {
             mft_fault_end();
             if (refused > 0 && r < 0)
                 assert_int_equal(mft_error.code, r);
+            (void)take_strays();
             mft_remove(mft_tmp());
             assert_int_equal(mkdir(mft_tmp(), 0700), 0);
             if (refused == 0)
                 break;
         }
+    mayfly_set_event_hook(NULL, NULL);
 }
 
 int main(void) {
