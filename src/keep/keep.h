@@ -60,7 +60,8 @@ enum mfi_kind { MFI_KIND_FILE, MFI_KIND_DIRECTORY };
 struct mfi_cell; /* journal.h */
 
 struct mfi_slot {
-    _Atomic uint32_t state; /* registry.c */
+    _Atomic uint32_t state;      /* registry.c */
+    _Atomic uint32_t generation; /* how often it was taken */
     uint32_t index;
     _Atomic uint32_t next_free;
     enum mfi_kind kind;
@@ -84,6 +85,9 @@ int mfi_slot_reserve(struct mfi_parent *parent, enum mfi_kind kind, struct mfi_s
 /* The same for what needs no journal, because it is kept or lies in a directory that stands there.
  */
 int mfi_slot_reserve_unlisted(struct mfi_parent *parent, enum mfi_kind kind, struct mfi_slot **ret);
+
+/* Before slot->name is written, for the first time or again. */
+void mfi_slot_begin_name(struct mfi_slot *slot);
 
 /* slot->name is about to be created, exclusively. With slot->random_name the journal has it from
  * now on; a given name may be somebody else's, and must be armed before it exists. */

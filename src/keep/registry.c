@@ -2,10 +2,9 @@
  *
  * The registry: a slot for every name that this process has made and not yet removed.
  *
- * States      FREE -> RESERVED (the name is written, the file may exist) -> LIVE (its inode is
- *             known) <-> HELD (kept: the end of the process leaves it); LIVE, HELD -> GONE
- * (removed)
- *             -> FREE
+ * States      FREE -> RESERVED (the name is being written) -> NAMED (it is, and the file may exist)
+ *             -> LIVE (its inode is known) <-> HELD (kept: the end of the process leaves it);
+ *             LIVE, HELD -> GONE (removed) -> FREE
  * Invariants  slots lie in blocks that are never moved or freed, so they can be read at any
  *             instant, by any thread. Taking one and giving it back takes no lock.
  * Not handled a thread that makes files while another is already in exit(): what it makes after the
@@ -95,6 +94,7 @@ static int take_slot(struct mfi_slot **ret) {
         if (r < 0)
             return r;
     }
+    (void)atomic_fetch_add_explicit(&slot->generation, 1, memory_order_acq_rel);
     slot->more = 0;
     slot->cell = NULL;
     slot->maker = pthread_self();
@@ -195,9 +195,16 @@ int mfi_slot_reserve(struct mfi_parent *parent, enum mfi_kind kind, struct mfi_s
     return r;
 }
 
+void mfi_slot_begin_name(struct mfi_slot *slot) {
+    if (atomic_load_explicit(&slot->state, memory_order_relaxed) != MFI_SLOT_RESERVED)
+        atomic_store_explicit(&slot->state, MFI_SLOT_RESERVED, memory_order_release);
+}
+
 void mfi_slot_announce(struct mfi_slot *slot) {
     if (slot->cell != NULL)
         write_name(slot, slot->cell, slot->random_name ? MFI_CELL_NAMED : MFI_CELL_FREE);
+    if (slot->random_name)
+        atomic_store_explicit(&slot->state, MFI_SLOT_NAMED, memory_order_release);
 }
 
 void mfi_slot_arm(struct mfi_slot *slot, const struct stat *st, int64_t made) {
@@ -369,60 +376,80 @@ int mfi_slot_remove(struct mfi_slot *slot, const mayfly_tree_options *tree_optio
 
 /* ---- the end of the process ------------------------------------------------------------------ */
 
-/* What was just being made under a random name, whose inode is not known yet. A given name in that
- * state may be somebody else's. */
-static int is_being_made(const struct mfi_slot *slot, uint32_t state) {
-    return state == MFI_SLOT_RESERVED && slot->random_name && slot->name[0] != '\0';
-}
-
 static void unlink_slot(const struct mfi_slot *slot) {
     (void)mfi_sys.unlinkat(slot->parent->fd, slot->name,
                            slot->kind == MFI_KIND_DIRECTORY ? AT_REMOVEDIR : 0);
 }
 
+static int by_this_thread(const struct mfi_slot *slot) {
+    return pthread_equal(slot->maker, pthread_self());
+}
+
 static int sweep_slot(struct mfi_slot *slot) {
     const uint32_t state = atomic_load_explicit(&slot->state, memory_order_acquire);
-    if (state == MFI_SLOT_LIVE) {
-        const int r = mfi_slot_remove(slot, NULL, NULL, NULL); /* nobody is left to be told */
-        return r == MAYFLY_E_REPLACED ? 0 : r;
+    if (state == MFI_SLOT_RESERVED || state == MFI_SLOT_NAMED) {
+        if (!by_this_thread(slot))
+            return -EBUSY; /* another thread is at it: it is in the journal */
+        if (state == MFI_SLOT_NAMED)
+            unlink_slot(slot);
     }
-    if (is_being_made(slot, state))
-        unlink_slot(slot);
-    return 0;
+    if (state != MFI_SLOT_LIVE)
+        return 0;
+    const int r = mfi_slot_remove(slot, NULL, NULL, NULL); /* nobody is left to be told */
+    return r == MAYFLY_E_REPLACED ? 0 : r;
+}
+
+/* What a slot says at one moment: it may change hands while it is read, which its generation and
+ * state tell. Copied by hand, because that is a race on purpose, and not to be reported as one. */
+__attribute__((no_sanitize("thread"), noinline)) static int snapshot(const struct mfi_slot *slot,
+                                                                     struct mfi_slot *to) {
+    const uint32_t generation = atomic_load(&slot->generation);
+    const uint32_t state = atomic_load(&slot->state);
+    const volatile char *from = (const volatile char *)slot;
+    for (size_t i = 0; i < sizeof *to; i++)
+        ((volatile char *)to)[i] = from[i];
+    atomic_thread_fence(memory_order_acquire);
+    to->name[sizeof to->name - 1] = '\0';
+    return atomic_load(&slot->generation) == generation && atomic_load(&slot->state) == state &&
+           atomic_load(&to->state) == state;
 }
 
 /* Without memory, locks or messages. What is being removed at this moment (GONE) is removed again:
  * the thread that is at it may be the one that was interrupted. */
 static int sweep_slot_in_handler(struct mfi_slot *slot) {
     struct stat st;
-    const uint32_t state = atomic_load_explicit(&slot->state, memory_order_acquire);
-    if (is_being_made(slot, state))
-        unlink_slot(slot);
-    if ((state != MFI_SLOT_LIVE && state != MFI_SLOT_GONE) || !claim(slot))
+    struct mfi_slot now;
+    if (!snapshot(slot, &now))
+        return -EBUSY;
+    const uint32_t state = atomic_load(&now.state);
+    if (state == MFI_SLOT_RESERVED || state == MFI_SLOT_NAMED) {
+        if (!by_this_thread(&now))
+            return -EBUSY;
+        if (state == MFI_SLOT_NAMED)
+            unlink_slot(&now);
+    }
+    if ((state != MFI_SLOT_LIVE && state != MFI_SLOT_GONE) || !claim(&now))
         return 0;
-    if (slot->kind == MFI_KIND_DIRECTORY) {
-        const int r = mfi_tree_strip(slot->parent->fd, slot->name, &slot->identity);
+    if (now.kind == MFI_KIND_DIRECTORY) {
+        const int r = mfi_tree_strip(now.parent->fd, now.name, &now.identity);
         return r == -ENOENT || r == MAYFLY_E_REPLACED ? 0 : r;
     }
-    if (mfi_sys.fstatat(slot->parent->fd, slot->name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-        (uint64_t)st.st_dev == slot->identity.device && st.st_ino == slot->identity.inode &&
-        mfi_slot_same_birth(slot, slot->parent->fd, slot->name))
-        unlink_slot(slot);
+    if (mfi_sys.fstatat(now.parent->fd, now.name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+        (uint64_t)st.st_dev == now.identity.device && st.st_ino == now.identity.inode &&
+        mfi_slot_same_birth(&now, now.parent->fd, now.name))
+        unlink_slot(&now);
     return 0;
 }
 
-/* Goes through what this process owns. Whether anything is left, or is just being made. */
+/* Goes through what this process owns. Whether anything is left, or is just being made by another
+ * thread; what this one was making when it was interrupted, it will not make any more. */
 static int sweep(int (*each)(struct mfi_slot *slot)) {
     const uint64_t process = mfi_process();
     int left = 0;
     for (uint32_t index = atomic_load(&used); index > 0; index--) {
         struct mfi_slot *slot = slot_at(index - 1);
-        if (atomic_load_explicit(&slot->owner, memory_order_relaxed) != process)
-            continue;
-        left |= each(slot) < 0;
-        /* What this thread was making when it was interrupted, it will not make any more. */
-        left |= atomic_load(&slot->state) == MFI_SLOT_RESERVED &&
-                !pthread_equal(slot->maker, pthread_self());
+        if (atomic_load_explicit(&slot->owner, memory_order_relaxed) == process)
+            left |= each(slot) < 0;
     }
     return left;
 }

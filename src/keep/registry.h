@@ -9,7 +9,8 @@
 
 enum mfi_slot_state {
     MFI_SLOT_FREE = 0,
-    MFI_SLOT_RESERVED,
+    MFI_SLOT_RESERVED, /* its name is being written */
+    MFI_SLOT_NAMED,    /* the name, a random one, is complete, and may exist */
     MFI_SLOT_LIVE,
     MFI_SLOT_HELD,
     MFI_SLOT_GONE,

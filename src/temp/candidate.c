@@ -175,6 +175,7 @@ static int create_probe(struct mfi_slot *slot, mayfly_error *error) {
     int fd = -EEXIST;
     slot->random_name = 1;
     for (int attempt = 0; fd == -EEXIST && attempt < 100; attempt++) {
+        mfi_slot_begin_name(slot);
         const int r = mfi_random_name(slot->name);
         if (r < 0)
             return mfi_fail_call(error, r, "getrandom", NULL, -1);

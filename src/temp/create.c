@@ -46,6 +46,7 @@ static int make_some(struct mfi_slot *slot, const struct mfi_request *request,
                      enum mfi_create_how how, mayfly_error *error) {
     struct mfi_parent *parent = slot->parent;
     for (unsigned attempt = 0;; attempt++) {
+        mfi_slot_begin_name(slot);
         int r = mfi_next_name(parent, request, attempt, slot->name, error);
         if (r < 0)
             return r;

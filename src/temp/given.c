@@ -19,6 +19,7 @@ static int link_some(struct mfi_slot *slot, const struct mfi_request *request,
                      int (*put)(const struct mfi_slot *slot, const void *from), const void *from,
                      mayfly_error *error) {
     for (unsigned attempt = 0;; attempt++) {
+        mfi_slot_begin_name(slot); /* it may be armed by the attempt before */
         int r = mfi_next_name(slot->parent, request, attempt, slot->name, error);
         if (r < 0)
             return r;

@@ -188,6 +188,7 @@ static int link_and_rename(struct persist *p, int fd) {
     int r = mfi_sys.fstat(fd, &st);
     (void)mfi_sys.statmount(fd, "", &born); /* the birth may be unknown */
     for (unsigned attempt = 0; r == 0; attempt++) {
+        mfi_slot_begin_name(slot);
         r = mfi_request_name(&request, attempt, slot->name);
         if (r == 0) {
             mfi_slot_announce(slot); /* the inode is known, so it is armed before the name exists */
