@@ -151,18 +151,22 @@ static void a_signal_from_outside_at_any_moment_leaves_nothing(void **state) {
 /* ---- handlers that were there before --------------------------------------------------------- */
 
 static volatile sig_atomic_t called_with, left_then;
+static const char *path_then;
 
 static void handler_before(int signal) {
     called_with = signal;
-    left_then = mft_entries(mft_tmp());
+    left_then = access(path_then, F_OK) == 0;
 }
 
 static int with_a_handler(void *context) {
     const struct sigaction action = {.sa_handler = handler_before};
+    mayfly_file *file = NULL;
     (void)context;
     if (sigaction(SIGTERM, &action, NULL) != 0 ||
-        mayfly_keep_on_signals(MAYFLY_ON_USUAL, NULL) < 0 || make_things() != 0)
+        mayfly_keep_on_signals(MAYFLY_ON_USUAL, NULL) < 0 || make_things() != 0 ||
+        mayfly_named_temporary_file(NULL, &file, NULL) < 0)
         return 1;
+    path_then = mayfly_file_path(file);
     (void)raise(SIGTERM);
     return called_with == SIGTERM && left_then == 0 ? 0 : 2;
 }
