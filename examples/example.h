@@ -5,6 +5,7 @@
 #ifndef EXAMPLE_H
 #define EXAMPLE_H
 
+#include <errno.h>
 #include <mayfly.h>
 #include <stdlib.h>
 #include <string.h>

@@ -191,14 +191,14 @@ static void CVE_2026_44705_CVE_2018_6914_a_prefix_or_suffix_leads_nowhere(void *
         char *path = NULL;
         if (strchr(escapes[i], '/') == NULL)
             continue; /* ".." may be part of a name */
-        mft_fails(-EINVAL, mayfly_named_temporary_file(
-                               &(mayfly_file_options){.prefix = escapes[i]}, &file, &mft_error));
-        mft_fails(-EINVAL, mayfly_named_temporary_file(
-                               &(mayfly_file_options){.suffix = escapes[i]}, &file, &mft_error));
+        mft_fails(-EINVAL, mayfly_named_temporary_file(&(mayfly_file_options){.prefix = escapes[i]},
+                                                       &file, &mft_error));
+        mft_fails(-EINVAL, mayfly_named_temporary_file(&(mayfly_file_options){.suffix = escapes[i]},
+                                                       &file, &mft_error));
         mft_fails(-EINVAL, mayfly_temporary_directory(&(mayfly_dir_options){.prefix = escapes[i]},
                                                       &dir, &mft_error));
-        mft_fails(-EINVAL, mayfly_mkstemp(&(mayfly_name_options){.prefix = escapes[i]}, &path,
-                                          &mft_error));
+        mft_fails(-EINVAL,
+                  mayfly_mkstemp(&(mayfly_name_options){.prefix = escapes[i]}, &path, &mft_error));
     }
 }
 
@@ -233,8 +233,8 @@ static void CVE_2025_54798_CVE_2018_15664_a_link_on_the_way_is_not_followed(void
     mft_fails(-ELOOP, mayfly_dir_file(dir, "link/x", NULL, &file, &mft_error));
     mft_fails(-ELOOP, mayfly_dir_mkdir(dir, "link/x", &mft_error));
     assert_int_equal(symlinkat(mft_path("outside/made"), mayfly_dir_fd(dir), "dangling"), 0);
-    assert_true(mayfly_dir_file(dir, "dangling", &(mayfly_file_options){.mode = "ab"}, &file,
-                                NULL) < 0);
+    assert_true(
+        mayfly_dir_file(dir, "dangling", &(mayfly_file_options){.mode = "ab"}, &file, NULL) < 0);
     assert_int_equal(mft_entries(mft_path("outside")), 0);
     assert_int_equal(rmdir(mft_path("outside")), 0);
 }
