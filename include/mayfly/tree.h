@@ -32,6 +32,7 @@ typedef struct mayfly_tree_options {
        -ECANCELED. NULL: not called. */
     int (*progress)(const mayfly_tree_progress *progress, void *user);
     void *user;
+    unsigned jobs; /* at the most as many threads, the calling one among them; 0 and 1: only that */
 } mayfly_tree_options;
 
 /* Removes `path` and everything below it. It goes on after an error.

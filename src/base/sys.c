@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -350,6 +351,31 @@ static int sys_madvise(void *memory, size_t size, int advice) {
 
 static int sys_getcwd(char *buffer, size_t size) {
     return getcwd(buffer, size) == NULL ? -errno : 0;
+}
+
+/* What a thread of ours needs, and what a function of the caller's may need that it calls. */
+enum { THREAD_STACK = 256 * 1024 };
+
+static int sys_thread(pthread_t *ret, void *(*run)(void *), void *context) {
+    pthread_attr_t attributes;
+    sigset_t all, before;
+    int r = pthread_attr_init(&attributes);
+    if (r != 0)
+        return -r;
+    /* Where much thread-local memory makes this too little, the default is taken. */
+    (void)pthread_attr_setstacksize(&attributes, THREAD_STACK);
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    r = pthread_create(ret, &attributes, run, context);
+    if (r == EINVAL)
+        r = pthread_create(ret, NULL, run, context);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    (void)pthread_attr_destroy(&attributes);
+    return -r;
+}
+
+void mfi_join(pthread_t thread) {
+    (void)pthread_join(thread, NULL);
 }
 
 static uid_t sys_geteuid(void) {

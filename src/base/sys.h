@@ -14,6 +14,7 @@
 #define MFI_SYS_H
 
 #include <dirent.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -79,6 +80,7 @@
     X(int, mlock, (const void *memory, size_t size), (memory, size))                               \
     X(int, madvise, (void *memory, size_t size, int advice), (memory, size, advice))               \
     X(int, getcwd, (char *buffer, size_t size), (buffer, size))                                    \
+    X(int, thread, (pthread_t * ret, void *(*run)(void *), void *context), (ret, run, context))    \
     X(uid_t, geteuid, (void), ())                                                                  \
     X(int, getpid, (void), ())                                                                     \
     X(int, sigaction, (int signal, const struct sigaction *action, struct sigaction *ret),         \
@@ -108,6 +110,8 @@
  * chmod_opath is fchmod for a descriptor that was opened with O_PATH.
  *
  * link_fd gives a name to a file that has none, by its descriptor.
+ *
+ * thread starts one with all signals blocked and a small stack; mfi_join ends it.
  *
  * What statmount tells: one stat that also proves on which mount the file lies. */
 struct mfi_mount {
@@ -146,6 +150,10 @@ struct mfi_sys {
 #undef MFI_MEMBER
 
 extern struct mfi_sys mfi_sys;
+
+/* Waits for the end of a thread. It is not in the table, because it cannot fail; and what is not
+ * waited for would go on working. */
+void mfi_join(pthread_t thread);
 
 /* The table as it is in production, for tests that wrap it. */
 extern const struct mfi_sys mfi_sys_real;

@@ -63,6 +63,14 @@ void mfi_leftovers_add(mayfly_leftovers *list, const char *path, int code) {
     list->count++;
 }
 
+void mfi_leftovers_clear(mayfly_leftovers *list) {
+    if (list == NULL)
+        return;
+    for (size_t i = 0; i < list->listed; i++)
+        free(list->entries[i].path);
+    list->count = list->listed = list->bytes = 0;
+}
+
 size_t mayfly_leftovers_count(const mayfly_leftovers *leftovers) {
     return leftovers == NULL ? 0 : leftovers->count;
 }
@@ -80,8 +88,7 @@ void mayfly_leftovers_free(mayfly_leftovers **leftovers) {
     if (leftovers == NULL || *leftovers == NULL)
         return;
     mayfly_leftovers *list = mfi_take(*leftovers);
-    for (size_t i = 0; i < list->listed; i++)
-        free(list->entries[i].path);
+    mfi_leftovers_clear(list);
     free(list->entries);
     free(list);
 }

@@ -20,4 +20,7 @@ int mfi_leftovers_listing(const mayfly_leftovers *list);
  * A NULL list is fine. */
 void mfi_leftovers_add(mayfly_leftovers *list, const char *path, int code);
 
+/* Makes it empty again. A NULL list is fine. */
+void mfi_leftovers_clear(mayfly_leftovers *list);
+
 #endif

@@ -22,13 +22,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "crew.h"
 #include "leftovers.h"
 
 enum { DIRECTORY_FLAGS = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC };
-
-static struct mfi_frame *top_of(const struct mfi_walk *walk) {
-    return &walk->frames[walk->depth - 1];
-}
 
 /* ---- names ----------------------------------------------------------------------------------- */
 
@@ -45,7 +42,7 @@ int64_t mfi_walk_push_name(struct mfi_walk *walk, const char *name) {
 
 int64_t mfi_walk_last_name(const struct mfi_walk *walk) {
     size_t at = 0;
-    if (walk->names.size <= top_of(walk)->pending)
+    if (walk->names.size <= mfi_walk_top(walk)->pending)
         return -1;
     memcpy(&at, walk->names.data + walk->names.size - sizeof at, sizeof at);
     return (int64_t)at;
@@ -53,10 +50,6 @@ int64_t mfi_walk_last_name(const struct mfi_walk *walk) {
 
 void mfi_walk_pop_name(struct mfi_walk *walk) {
     walk->names.size = (size_t)mfi_walk_last_name(walk);
-}
-
-static const char *name_at(const struct mfi_walk *walk, size_t name) {
-    return walk->names.data + name;
 }
 
 /* ---- the path, for people -------------------------------------------------------------------- */
@@ -87,29 +80,37 @@ static const char *path_with(struct mfi_walk *walk, const char *name) {
 
 void mfi_walk_record(struct mfi_walk *walk, const char *name, int code) {
     const size_t size = walk->path.size;
-    const int first = walk->progress.left++ == 0;
+    struct mfi_walk *books = mfi_crew_open_books(walk);
+    const int first = books->progress.left++ == 0;
     if (walk->depth > 0)
-        top_of(walk)->left = 1;
-    const char *path = first || mfi_leftovers_listing(walk->left) ? path_with(walk, name) : NULL;
-    mfi_leftovers_add(walk->left, path, code);
+        mfi_walk_top(walk)->left = 1;
+    const char *path = first || mfi_leftovers_listing(books->left) ? path_with(walk, name) : NULL;
+    mfi_leftovers_add(books->left, path, code);
     if (first) {
         const char *shown = path != NULL ? path : (name != NULL ? name : ".");
-        walk->first_code = code;
-        (void)snprintf(walk->first_path, sizeof walk->first_path, "%s", shown);
+        books->first_code = code;
+        (void)snprintf(books->first_path, sizeof books->first_path, "%s", shown);
     }
+    mfi_crew_close_books(walk, 0);
     cut_path(walk, size);
 }
 
 int mfi_walk_tell(struct mfi_walk *walk, const char *name) {
-    if (walk->options->progress == NULL)
+    const mayfly_tree_options *options = walk->options;
+    if (options->progress == NULL)
         return 0;
     const size_t size = walk->path.size;
     const char *path = path_with(walk, name);
-    walk->progress.path = path != NULL ? path : "";
-    const int r = walk->options->progress(&walk->progress, walk->options->user);
-    walk->progress.path = NULL;
+    struct mfi_walk *books = mfi_crew_open_books(walk);
+    int r = mfi_crew_code(walk); /* once it was ended, the function is not called again */
+    if (r == 0) {
+        books->progress.path = path != NULL ? path : "";
+        r = options->progress(&books->progress, options->user) != 0 ? -ECANCELED : 0;
+        books->progress.path = NULL;
+    }
+    mfi_crew_close_books(walk, r);
     cut_path(walk, size);
-    return r != 0 ? -ECANCELED : 0;
+    return r;
 }
 
 /* ---- descriptors ----------------------------------------------------------------------------- */
@@ -162,9 +163,11 @@ static int open_repaired(struct mfi_walk *walk, int dir, const char *name,
                          const struct mfi_identity *identity) {
     mfi_auto_fd fd = open_at(walk, dir, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     struct mfi_mount found;
+    if (fd == -EMFILE || fd == -ENFILE)
+        return fd;
     if (fd < 0 || mfi_sys.statmount(fd, "", &found) < 0 || found.uid != walk->euid ||
         (found.mode & 0700) == 0700 || found.is_root == 1 || !same(&found, identity) ||
-        (walk->depth > 0 && found.mount != top_of(walk)->mount))
+        (walk->depth > 0 && found.mount != mfi_walk_top(walk)->mount))
         return -EACCES;
     if (mfi_sys.chmod_opath(fd, (mode_t)((found.mode & 07777) | 0700)) < 0)
         return -EACCES;
@@ -173,7 +176,7 @@ static int open_repaired(struct mfi_walk *walk, int dir, const char *name,
 
 /* Gives rwx for the owner to the top frame's directory, once. 1: it was done, try again. */
 static int repair_top(struct mfi_walk *walk) {
-    struct mfi_frame *top = top_of(walk);
+    struct mfi_frame *top = mfi_walk_top(walk);
     if (top->repaired || walk->options->leave_modes || top->uid != walk->euid ||
         (top->mode & 0700) == 0700)
         return 0;
@@ -182,9 +185,9 @@ static int repair_top(struct mfi_walk *walk) {
 }
 
 int mfi_walk_unlink(struct mfi_walk *walk, const char *name, int flags) {
-    int r = mfi_sys.unlinkat(top_of(walk)->fd, name, flags);
+    int r = mfi_sys.unlinkat(mfi_walk_top(walk)->fd, name, flags);
     if (r == -EACCES && repair_top(walk))
-        r = mfi_sys.unlinkat(top_of(walk)->fd, name, flags);
+        r = mfi_sys.unlinkat(mfi_walk_top(walk)->fd, name, flags);
     return r;
 }
 
@@ -202,9 +205,29 @@ static int need_frame(struct mfi_walk *walk) {
     return 0;
 }
 
+/* Drops all frames. */
+static void drop(struct mfi_walk *walk) {
+    for (size_t i = walk->borrowed ? 1 : 0; i < walk->depth; i++)
+        close_frame(&walk->frames[i]);
+    walk->depth = 0;
+}
+
+int mfi_walk_stand(struct mfi_walk *walk, const struct mfi_frame *frame, const char *path) {
+    drop(walk);
+    walk->names.size = walk->path.size = 0;
+    if (need_frame(walk) < 0 || mfi_buffer_append(&walk->path, path, strlen(path)) < 0)
+        return -ENOMEM;
+    walk->frames[0] = *frame;
+    walk->frames[0].pending = 0;
+    walk->frames[0].left = 0;
+    walk->depth = walk->first_open = 1;
+    walk->borrowed = 1;
+    return 0;
+}
+
 static int open_below(struct mfi_walk *walk, const char *name,
                       const struct mfi_identity *identity) {
-    const int dir = walk->depth == 0 ? walk->root_dir : top_of(walk)->fd;
+    const int dir = walk->depth == 0 ? walk->root_dir : mfi_walk_top(walk)->fd;
     int fd = open_at(walk, dir, name, DIRECTORY_FLAGS);
     if (fd == -EACCES && walk->depth > 0 && repair_top(walk))
         fd = open_at(walk, dir, name, DIRECTORY_FLAGS);
@@ -228,7 +251,7 @@ static int is_other_mount(struct mfi_walk *walk, const char *name, const struct 
     struct mfi_mount above = {0};
     if (found->is_root == 1)
         return 1;
-    if (walk->depth > 0 && found->mount != top_of(walk)->mount)
+    if (walk->depth > 0 && found->mount != mfi_walk_top(walk)->mount)
         return 1;
     if (found->is_root == 0)
         return 0;
@@ -240,7 +263,7 @@ static int is_other_mount(struct mfi_walk *walk, const char *name, const struct 
 
 int mfi_walk_enter(struct mfi_walk *walk, size_t name, const struct mfi_identity *identity) {
     const int is_root = walk->depth == 0;
-    const char *text = is_root ? walk->root_name : name_at(walk, name);
+    const char *text = is_root ? walk->root_name : mfi_walk_name(walk, name);
     const size_t path = walk->path.size;
     int r = need_frame(walk);
     if (r < 0)
@@ -275,14 +298,18 @@ int mfi_walk_enter(struct mfi_walk *walk, size_t name, const struct mfi_identity
 
 /* The frame `to` again, from the root down, by names that still lead to the same directories. */
 static int descend_again(struct mfi_walk *walk, size_t to) {
-    mfi_auto_fd fd = open_known(walk, walk->root_dir, walk->root_name, &walk->frames[0].identity);
-    for (size_t i = 1; i <= to && fd >= 0; i++) {
-        const int next =
-            open_known(walk, fd, name_at(walk, walk->frames[i].name), &walk->frames[i].identity);
-        (void)mfi_sys.close(fd);
+    mfi_auto_fd fd = -1;
+    for (size_t i = walk->borrowed ? 1 : 0; i <= to; i++) {
+        const struct mfi_frame *frame = &walk->frames[i];
+        const int from = i == 0 ? walk->root_dir : fd >= 0 ? fd : frame[-1].fd;
+        const char *name = i == 0 ? walk->root_name : mfi_walk_name(walk, frame->name);
+        const int next = open_known(walk, from, name, &frame->identity);
+        if (next < 0)
+            return next;
+        mfi_close_fd(&fd);
         fd = next;
     }
-    return fd < 0 ? fd : mfi_take_fd(&fd);
+    return mfi_take_fd(&fd);
 }
 
 /* `below` again, from the directory that is left. */
@@ -307,14 +334,14 @@ int mfi_walk_leave(struct mfi_walk *walk) {
     if (below->fd < 0)
         below->fd = open_again(walk, left, below);
     close_frame(left);
+    const size_t least = walk->borrowed ? 1 : 0;
     if (walk->first_open > walk->depth - 1)
-        walk->first_open = walk->depth - 1;
+        walk->first_open = walk->depth - 1 > least ? walk->depth - 1 : least;
     return below->fd < 0 ? below->fd : 0;
 }
 
 void mfi_walk_end(struct mfi_walk *walk) {
-    for (size_t i = 0; i < walk->depth; i++)
-        close_frame(&walk->frames[i]);
+    drop(walk);
     free(walk->frames);
     free(walk->entries);
     mfi_buffer_free(&walk->names);

@@ -31,6 +31,8 @@ struct mfi_frame {
     int repaired;   /* its mode was repaired, or cannot be */
 };
 
+struct mfi_crew;
+
 struct mfi_walk {
     int root_dir; /* the directory that the root lies in: the caller's */
     const char *root_name;
@@ -45,11 +47,42 @@ struct mfi_walk {
     char *entries;          /* MFI_ENTRIES bytes for getdents */
     int rescans;            /* of all directories */
     int root_busy;          /* rmdir(2) said EBUSY of the root */
+    int alone;              /* not by several threads, whatever the options say */
+    int borrowed;           /* frames[0] is the root of a part, and its descriptor another's: it is
+                               not closed, and not left */
+    struct mfi_crew *crew;  /* who works on the same tree; NULL: nobody */
+    size_t shared;          /* batches that were given away (crew.c), under its lock */
+    int shared_left;        /* something in those could not be removed */
     mayfly_tree_progress progress;
     mayfly_leftovers *left; /* NULL: not wanted */
     int first_code;         /* of what could not be removed */
     char first_path[256];
 };
+
+static inline struct mfi_frame *mfi_walk_top(const struct mfi_walk *walk) {
+    return &walk->frames[walk->depth - 1];
+}
+
+static inline const char *mfi_walk_name(const struct mfi_walk *walk, size_t name) {
+    return walk->names.data + name;
+}
+
+static inline int mfi_is_dot(const char *name) {
+    return name[0] == '.' && (name[1] == '\0' || (name[1] == '.' && name[2] == '\0'));
+}
+
+static inline int mfi_is_not_empty(int code) {
+    return code == -ENOTEMPTY || code == -EEXIST;
+}
+
+/* What stands under the name is no directory: a link or file was put there in the meantime. */
+static inline int mfi_is_no_directory(int code) {
+    return code == -ENOTDIR || code == -ELOOP;
+}
+
+/* Stands in a directory that is open already, with that path, to go down from there; whatever the
+ * walk had in hand is dropped. 0 or -ENOMEM */
+int mfi_walk_stand(struct mfi_walk *walk, const struct mfi_frame *frame, const char *path);
 
 /* Goes into `name` (at that offset in names) below the top frame, or into the root at first.
  * `identity` with an inode (NULL: any): only if it is that one.
