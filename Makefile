@@ -36,6 +36,8 @@ bench:
 	@scripts/setup bench
 	@$(MAKE) --no-print-directory all
 	bench/run $(BUILD)
+	bench/run_keep $(BUILD)
+	bench/run_tree $(BUILD)
 
 install: all
 	meson configure $(BUILD) -Dprefix=$(PREFIX)
