@@ -75,6 +75,11 @@ static int leave(int count) {
         return 1;
     for (int i = 0; i < count; i++) {
         pids[i] = fork();
+        if (pids[i] < 0) { /* never to be killed: it would be everybody */
+            while (i-- > 0)
+                (void)kill(pids[i], SIGKILL);
+            return 1;
+        }
         if (pids[i] == 0) {
             if (make_things() != 0 || write(made[1], "x", 1) != 1)
                 _exit(1);

@@ -205,9 +205,16 @@ static int wait_for(pid_t pid) {
     return status;
 }
 
-int mft_fork(int (*body)(void *context), void *context) {
+pid_t mft_start(void) {
     (void)fflush(NULL);
     const pid_t pid = fork();
+    if (pid < 0)
+        abort();
+    return pid;
+}
+
+int mft_fork(int (*body)(void *context), void *context) {
+    const pid_t pid = mft_start();
     if (pid == 0)
         _exit(body(context));
     return wait_for(pid);
@@ -227,8 +234,7 @@ __attribute__((constructor)) static void be_last(void) {
 }
 
 int mft_fork_exit(int (*body)(void *context), void *context) {
-    (void)fflush(NULL);
-    const pid_t pid = fork();
+    const pid_t pid = mft_start();
     if (pid == 0) {
         in_child = 1;
         child_status = body(context);

@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/types.h>
 
 #ifdef MFT_CMOCKA
 #include <cmocka.h>
@@ -81,6 +82,9 @@ void mft_remove(const char *path);                  /* a file, or a tree */
 
 /* Whether the program runs under another (valgrind), by MFT_WRAPPER. */
 int mft_wrapped(void);
+
+/* fork(2), which may not fail: a pid of -1 would be everybody's to the next kill(2). */
+pid_t mft_start(void);
 
 /* Runs `body` in a forked child and returns its wait status. The child leaves by _exit with what
  * `body` returns; cmocka's assertions must not be used in it. */

@@ -354,7 +354,7 @@ static int make_ten_files_and_two_trees(void) {
 static void a_thousand_processes_killed_at_random_leave_nothing_after_one_gc(void **state) {
     (void)state;
     enum { PROCESSES = 1000 };
-    const int count = mft_wrapped() ? 20 : PROCESSES;
+    int count = mft_wrapped() ? 20 : PROCESSES;
     static pid_t pids[PROCESSES];
     uint32_t seed = 1187;
     mayfly_auto(mayfly_file) own = NULL;
@@ -366,6 +366,12 @@ static void a_thousand_processes_killed_at_random_leave_nothing_after_one_gc(voi
         pids[i] = fork();
         if (pids[i] == 0)
             _exit(make_ten_files_and_two_trees());
+        if (pids[i] < 0) { /* as many as there may be */
+            print_message("%d processes are all that can be had\n", i);
+            assert_true(i > 10);
+            count = i;
+            break;
+        }
         /* Some are killed early in their work, most much later. */
         const int victim = i - (int)(mft_random(&seed) % 8);
         if (victim >= 0 && pids[victim] > 0)
@@ -373,7 +379,7 @@ static void a_thousand_processes_killed_at_random_leave_nothing_after_one_gc(voi
     }
     for (int i = 0; i < count; i++) {
         int status;
-        (void)kill(pids[i], SIGKILL);
+        assert_int_equal(kill(pids[i], SIGKILL), 0); /* a zombie takes it, too */
         assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
         assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
     }

@@ -222,7 +222,7 @@ static void what_the_parent_has_removed_cannot_be_adopted(void **state) {
     assert_int_equal(pipe(ends), 0);
     have_things();
     (void)fflush(NULL);
-    const pid_t pid = fork();
+    const pid_t pid = mft_start();
     if (pid == 0)
         _exit(adopt_in_vain(&ends[0]));
     mft_ok(mayfly_file_close(&file, &mft_error));
@@ -257,7 +257,7 @@ static void only_one_of_several_children_adopts_it(void **state) {
         have_things();
         (void)fflush(NULL);
         for (int i = 0; i < 4; i++) {
-            pids[i] = fork();
+            pids[i] = mft_start();
             if (pids[i] == 0) {
                 (void)close(ends[1]);
                 _exit(race(&ends[0]));

@@ -54,7 +54,7 @@ static struct child start(void (*body)(int to, int from)) {
     assert_int_equal(pipe2(down, O_CLOEXEC), 0);
     assert_int_equal(pipe2(up, O_CLOEXEC), 0);
     (void)fflush(NULL);
-    child.pid = fork();
+    child.pid = mft_start();
     if (child.pid == 0) {
         (void)close(down[1]);
         (void)close(up[0]);
@@ -520,7 +520,7 @@ static void two_reapers_at_once_do_it_once(void **state) {
         pid_t pids[4];
         (void)fflush(NULL);
         for (int i = 0; i < 4; i++) {
-            pids[i] = fork();
+            pids[i] = mft_start();
             if (pids[i] == 0)
                 _exit(reap_in_child(NULL));
         }
@@ -565,7 +565,7 @@ static void pass_on(int to, int from) {
     make_or_die(3, 2);
     if (mayfly_lease_inherit(NULL) < 0)
         _exit(1);
-    const pid_t pid = fork();
+    const pid_t pid = mft_start();
     if (pid == 0) {
         (void)dup2(from, 0);
         (void)execlp("cat", "cat", (char *)NULL); /* until its input ends */

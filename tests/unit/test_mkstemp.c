@@ -225,7 +225,7 @@ static void two_million_names_from_8_threads_and_64_children_are_all_different(v
     assert_int_equal(mfi_random_name(warm), 0); /* the pool is half used when it forks */
     (void)fflush(NULL);
     for (int i = 0; i < 64; i++) {
-        children[i] = fork();
+        children[i] = mft_start();
         if (children[i] == 0)
             _exit(write_names(&(struct writer){.fd = fd}));
     }

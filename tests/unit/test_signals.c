@@ -133,7 +133,7 @@ static void a_signal_from_outside_at_any_moment_leaves_nothing(void **state) {
         char c;
         assert_int_equal(pipe(ready), 0);
         (void)fflush(NULL);
-        const pid_t pid = fork();
+        const pid_t pid = mft_start();
         if (pid == 0)
             _exit(work_until_killed(&ready[1]));
         assert_int_equal(read(ready[0], &c, 1), 1);
