@@ -50,6 +50,7 @@ struct batch {
     struct mfi_frame frame; /* the owner's, who waits for us before closing it */
     char *entries;
     size_t size;
+    char *buffer; /* to be freed with it, or NULL: the entries stay the owner's */
     char path[];
 };
 
@@ -131,7 +132,7 @@ static int start(struct mfi_crew *crew) {
 /* ---- batches --------------------------------------------------------------------------------- */
 
 static void free_batch(struct batch *batch) {
-    free(batch->entries);
+    free(batch->buffer);
     free(batch);
 }
 
@@ -150,15 +151,15 @@ static struct batch *take_batch(struct mfi_crew *crew, const struct mfi_walk *ow
 
 /* The names of directories are the reader's affair. 0: there may be directories among them that
  * the kernel does not tell. */
-static int push_directories(struct mfi_walk *walk, size_t size) {
-    const char *const end = walk->entries + size;
+static int push_directories(struct mfi_walk *walk, const char *entries, size_t size) {
+    const char *const end = entries + size;
     const struct mfi_dirent *entry;
-    for (const char *at = walk->entries; at < end; at += entry->length) {
+    for (const char *at = entries; at < end; at += entry->length) {
         entry = (const struct mfi_dirent *)(const void *)at;
         if (entry->type == DT_UNKNOWN)
             return 0;
     }
-    for (const char *at = walk->entries; at < end; at += entry->length) {
+    for (const char *at = entries; at < end; at += entry->length) {
         entry = (const struct mfi_dirent *)(const void *)at;
         if (entry->type == DT_DIR && !mfi_is_dot(entry->name) &&
             mfi_walk_push_name(walk, entry->name) < 0)
@@ -167,35 +168,43 @@ static int push_directories(struct mfi_walk *walk, size_t size) {
     return 1;
 }
 
-/* With the entries of the walk, which gets a buffer for the next ones. NULL: no memory. */
-static struct batch *new_batch(struct mfi_walk *walk, size_t size) {
+/* NULL: no memory. */
+static struct batch *new_batch(struct mfi_walk *walk, char *entries, size_t size) {
     const size_t length = walk->path.size;
     struct batch *batch = mfi_sys.malloc(sizeof *batch + length + 1);
-    char *next = batch == NULL ? NULL : mfi_sys.malloc(MFI_ENTRIES);
+    if (batch == NULL)
+        return NULL;
+    *batch = (struct batch){
+        .owner = walk, .frame = *mfi_walk_top(walk), .entries = entries, .size = size};
+    if (length > 0)
+        memcpy(batch->path, walk->path.data, length);
+    batch->path[length] = '\0';
+    if (entries != walk->entries)
+        return batch;
+    char *next = mfi_sys.malloc(MFI_ENTRIES);
     if (next == NULL) {
         free(batch);
         return NULL;
     }
-    *batch = (struct batch){.owner = walk, .frame = *mfi_walk_top(walk), .size = size};
-    if (length > 0)
-        memcpy(batch->path, walk->path.data, length);
-    batch->path[length] = '\0';
-    batch->entries = walk->entries;
+    batch->buffer = walk->entries;
     walk->entries = next;
     return batch;
 }
 
-int mfi_crew_share(struct mfi_walk *walk, size_t size) {
+int mfi_crew_share(struct mfi_walk *walk, char *entries, size_t size) {
     struct mfi_crew *crew = walk->crew;
     if (crew == NULL || size < MFI_SHARED)
         return 0;
     lock(crew);
     const int wanted = start(crew) && crew->batch_count < crew->threads;
     unlock(crew);
-    const int r = wanted ? push_directories(walk, size) : 0;
-    struct batch *batch = r > 0 ? new_batch(walk, size) : NULL;
-    if (batch == NULL)
-        return r;
+    const size_t names = walk->names.size;
+    const int r = wanted ? push_directories(walk, entries, size) : 0;
+    struct batch *batch = r > 0 ? new_batch(walk, entries, size) : NULL;
+    if (batch == NULL) {
+        walk->names.size = names; /* they are pushed again by whoever removes the entries */
+        return r < 0 ? r : 0;
+    }
     lock(crew);
     batch->next = crew->batches;
     crew->batches = batch;

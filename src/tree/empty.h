@@ -7,8 +7,8 @@
 
 #include "walk.h"
 
-/* These return 0 also where something is left: that is recorded. Less than 0 ends the work: -ENOMEM,
- * -ECANCELED, and in a crew -EMFILE, which asks for fewer threads. */
+/* These return 0 also where something is left: that is recorded. Less than 0 ends the work:
+ * -ENOMEM, -ECANCELED, and in a crew -EMFILE, which asks for fewer threads. */
 
 /* Reads the top frame to its end: what is no directory goes, names of directories are pending. */
 int mfi_empty_scan(struct mfi_walk *walk);

@@ -12,7 +12,8 @@ enum {
     MFI_OPEN_ANCESTORS = 12, /* descriptors */
     MFI_RESCANS = 16,        /* of one directory that is refilled */
     MFI_RESCANS_ALL = 1024,  /* of all: directories within directories would multiply the above */
-    MFI_ENTRIES = 32768      /* bytes for getdents */
+    MFI_ENTRY = 512,         /* bytes that one takes, or less */
+    MFI_ENTRIES = 65536      /* bytes for getdents; more gains nothing */
 };
 
 /* One directory on the way. Its own name and the names of its subdirectories that are still to be
