@@ -2,10 +2,10 @@
  *
  * Entries in the order of their inodes.
  *
- * Why             a directory of ext4 or xfs is read by the hashes of its names, so that inodes come
- *                 in no order, and each name that is removed touches another block of the inode
- *                 table. In order, 200,000 files take three fifths of the time. Where they are in
- *                 order as they come (tmpfs, btrfs), nothing is sorted.
+ * Why             a directory of ext4 or xfs is read by the hashes of its names, so that inodes
+ * come in no order, and each name that is removed touches another block of the inode table. In
+ * order, 200,000 files take three fifths of the time. Where they are in order as they come (tmpfs,
+ * btrfs), nothing is sorted.
  */
 #define _GNU_SOURCE
 #include "order.h"
