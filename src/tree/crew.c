@@ -36,11 +36,12 @@
 
 /* It lies between its parent and those at work below it; its own name is in its names. */
 struct node {
-    struct node *parent; /* NULL: the root */
-    struct mfi_frame frame;
+    struct node *parent;     /* NULL: the root */
+    struct mfi_frame frame;  /* as it was when it was read */
     struct mfi_buffer names; /* its own at frame.name, those of subdirectories from frame.pending */
     struct mfi_buffer path;
     size_t at_work; /* in how many of its subdirectories */
+    int left;       /* something in it could not be removed */
 };
 
 /* Entries of one directory that its reader gave away. */
@@ -95,20 +96,20 @@ int mfi_crew_code(const struct mfi_walk *walk) {
 }
 
 /* Under the lock. */
-static void add_up(struct mfi_walk *chief, struct mfi_walk *walk) {
-    if (walk == chief)
-        return;
-    chief->progress.removed_files += walk->progress.removed_files;
-    chief->progress.removed_directories += walk->progress.removed_directories;
-    walk->progress = (mayfly_tree_progress){0};
+static void add_up(struct mfi_walk *books, struct mfi_walk *walk) {
+    books->progress.removed_files += walk->files;
+    books->progress.removed_directories += walk->directories;
+    walk->files = walk->directories = 0;
 }
 
 struct mfi_walk *mfi_crew_open_books(struct mfi_walk *walk) {
-    if (walk->crew == NULL)
-        return walk;
-    lock(walk->crew);
-    add_up(walk->crew->chief, walk);
-    return walk->crew->chief;
+    struct mfi_walk *books = walk;
+    if (walk->crew != NULL) {
+        lock(walk->crew);
+        books = walk->crew->chief;
+    }
+    add_up(books, walk);
+    return books;
 }
 
 void mfi_crew_close_books(struct mfi_walk *walk, int code) {
@@ -291,7 +292,7 @@ static struct node *open_node(struct mfi_crew *crew, struct mfi_walk *walk, stru
     struct node *node = mfi_sys.calloc(1, sizeof *node);
     if (node == NULL)
         return NULL;
-    *node = (struct node){parent, *frame, walk->names, walk->path, 0};
+    *node = (struct node){parent, *frame, walk->names, walk->path, 0, frame->left};
     walk->names = walk->path = (struct mfi_buffer){0};
     crew->open[crew->open_count++] = node;
     return node;
@@ -355,7 +356,7 @@ static int hand_over(struct mfi_crew *crew, struct mfi_walk *walk, struct node *
 static struct node *give_back(struct mfi_crew *crew, struct mfi_walk *walk, struct node *node) {
     lock(crew);
     add_up(crew->chief, walk);
-    node->frame.left |= mfi_walk_top(walk)->left;
+    node->left |= mfi_walk_top(walk)->left;
     node->at_work--;
     const int done = node->at_work == 0 && !has_names(node);
     if (done && node->parent == NULL) {
@@ -371,6 +372,7 @@ static struct node *give_back(struct mfi_crew *crew, struct mfi_walk *walk, stru
 /* Removes the directory of a node, which is empty or holds what is left. */
 static int remove_node(struct mfi_walk *walk, struct node *node) {
     struct mfi_frame frame = node->frame;
+    frame.left = node->left;
     int r = mfi_walk_stand(walk, &node->parent->frame, path_of(node->parent));
     if (r == 0)
         r = mfi_walk_push_name(walk, node->names.data + node->frame.name) < 0 ? -ENOMEM : 0;
@@ -469,7 +471,7 @@ static void close_nodes(struct mfi_crew *crew, struct mfi_frame *root) {
     for (size_t i = 0; i < crew->open_count; i++) {
         struct node *node = crew->open[i];
         if (node->parent == NULL) {
-            root->left |= node->frame.left;
+            root->left |= node->left;
             node->frame.fd = -1; /* the chief's */
         }
         free_node(node);

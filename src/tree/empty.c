@@ -48,7 +48,7 @@ static int remove_entry(struct mfi_walk *walk, const struct mfi_dirent *entry) {
         return mfi_walk_push_name(walk, entry->name) < 0 ? -ENOMEM : 0;
     const int r = mfi_walk_unlink(walk, entry->name, 0);
     if (r == 0)
-        walk->progress.removed_files++;
+        walk->files++;
     if (r == 0 || r == -ENOENT)
         return 0;
     if (is_directory(r, walk, entry->name))
@@ -133,7 +133,7 @@ static int enter(struct mfi_walk *walk, size_t name) {
             return r;
         r = mfi_walk_unlink(walk, mfi_walk_name(walk, name), 0);
         if (r == 0) {
-            walk->progress.removed_files++;
+            walk->files++;
             return -ENOENT;
         }
     }
@@ -144,7 +144,7 @@ static int enter(struct mfi_walk *walk, size_t name) {
 static void remove_closed(struct mfi_walk *walk, const char *name, int why) {
     const int r = why == -EXDEV ? why : mfi_walk_unlink(walk, name, AT_REMOVEDIR);
     if (r == 0)
-        walk->progress.removed_directories++;
+        walk->directories++;
     else if (r != -ENOENT)
         mfi_walk_record(walk, name, why);
 }
@@ -180,7 +180,7 @@ int mfi_empty_remove_left(struct mfi_walk *walk, const struct mfi_frame *left) {
     /* One that holds what is recorded already needs no entry of its own. */
     const int told = left->left && mfi_is_not_empty(r);
     if (r == 0)
-        walk->progress.removed_directories++;
+        walk->directories++;
     else if (r != -ENOENT && !told)
         mfi_walk_record(walk, name, r);
     return settle(walk, left->name);

@@ -54,9 +54,11 @@ struct mfi_walk {
     struct mfi_crew *crew;  /* who works on the same tree; NULL: nobody */
     size_t shared;          /* batches that were given away (crew.c), under its lock */
     int shared_left;        /* something in those could not be removed */
-    mayfly_tree_progress progress;
-    mayfly_leftovers *left; /* NULL: not wanted */
-    int first_code;         /* of what could not be removed */
+    uint64_t files;         /* removed, and not in the books yet (crew.h); so are the directories */
+    uint64_t directories;
+    mayfly_tree_progress progress; /* from here on: the books, which one walk keeps for all */
+    mayfly_leftovers *left;        /* NULL: not wanted */
+    int first_code;                /* of what could not be removed */
     char first_path[256];
 };
 
