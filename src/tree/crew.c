@@ -36,11 +36,12 @@
 
 /* It lies between its parent and those at work below it; its own name is in its names. */
 struct node {
-    struct node *parent; /* NULL: the root */
-    struct mfi_frame frame;
+    struct node *parent;     /* NULL: the root */
+    struct mfi_frame frame;  /* as it was when it was read */
     struct mfi_buffer names; /* its own at frame.name, those of subdirectories from frame.pending */
     struct mfi_buffer path;
     size_t at_work; /* in how many of its subdirectories */
+    int left;       /* something in it could not be removed */
 };
 
 /* Entries of one directory that its reader gave away. */
@@ -50,6 +51,7 @@ struct batch {
     struct mfi_frame frame; /* the owner's, who waits for us before closing it */
     char *entries;
     size_t size;
+    char *buffer; /* to be freed with it, or NULL: the entries stay the owner's */
     char path[];
 };
 
@@ -94,20 +96,20 @@ int mfi_crew_code(const struct mfi_walk *walk) {
 }
 
 /* Under the lock. */
-static void add_up(struct mfi_walk *chief, struct mfi_walk *walk) {
-    if (walk == chief)
-        return;
-    chief->progress.removed_files += walk->progress.removed_files;
-    chief->progress.removed_directories += walk->progress.removed_directories;
-    walk->progress = (mayfly_tree_progress){0};
+static void add_up(struct mfi_walk *books, struct mfi_walk *walk) {
+    books->progress.removed_files += walk->files;
+    books->progress.removed_directories += walk->directories;
+    walk->files = walk->directories = 0;
 }
 
 struct mfi_walk *mfi_crew_open_books(struct mfi_walk *walk) {
-    if (walk->crew == NULL)
-        return walk;
-    lock(walk->crew);
-    add_up(walk->crew->chief, walk);
-    return walk->crew->chief;
+    struct mfi_walk *books = walk;
+    if (walk->crew != NULL) {
+        lock(walk->crew);
+        books = walk->crew->chief;
+    }
+    add_up(books, walk);
+    return books;
 }
 
 void mfi_crew_close_books(struct mfi_walk *walk, int code) {
@@ -131,7 +133,7 @@ static int start(struct mfi_crew *crew) {
 /* ---- batches --------------------------------------------------------------------------------- */
 
 static void free_batch(struct batch *batch) {
-    free(batch->entries);
+    free(batch->buffer);
     free(batch);
 }
 
@@ -150,15 +152,15 @@ static struct batch *take_batch(struct mfi_crew *crew, const struct mfi_walk *ow
 
 /* The names of directories are the reader's affair. 0: there may be directories among them that
  * the kernel does not tell. */
-static int push_directories(struct mfi_walk *walk, size_t size) {
-    const char *const end = walk->entries + size;
+static int push_directories(struct mfi_walk *walk, const char *entries, size_t size) {
+    const char *const end = entries + size;
     const struct mfi_dirent *entry;
-    for (const char *at = walk->entries; at < end; at += entry->length) {
+    for (const char *at = entries; at < end; at += entry->length) {
         entry = (const struct mfi_dirent *)(const void *)at;
         if (entry->type == DT_UNKNOWN)
             return 0;
     }
-    for (const char *at = walk->entries; at < end; at += entry->length) {
+    for (const char *at = entries; at < end; at += entry->length) {
         entry = (const struct mfi_dirent *)(const void *)at;
         if (entry->type == DT_DIR && !mfi_is_dot(entry->name) &&
             mfi_walk_push_name(walk, entry->name) < 0)
@@ -167,35 +169,43 @@ static int push_directories(struct mfi_walk *walk, size_t size) {
     return 1;
 }
 
-/* With the entries of the walk, which gets a buffer for the next ones. NULL: no memory. */
-static struct batch *new_batch(struct mfi_walk *walk, size_t size) {
+/* NULL: no memory. */
+static struct batch *new_batch(struct mfi_walk *walk, char *entries, size_t size) {
     const size_t length = walk->path.size;
     struct batch *batch = mfi_sys.malloc(sizeof *batch + length + 1);
-    char *next = batch == NULL ? NULL : mfi_sys.malloc(MFI_ENTRIES);
+    if (batch == NULL)
+        return NULL;
+    *batch = (struct batch){
+        .owner = walk, .frame = *mfi_walk_top(walk), .entries = entries, .size = size};
+    if (length > 0)
+        memcpy(batch->path, walk->path.data, length);
+    batch->path[length] = '\0';
+    if (entries != walk->entries)
+        return batch;
+    char *next = mfi_sys.malloc(MFI_ENTRIES);
     if (next == NULL) {
         free(batch);
         return NULL;
     }
-    *batch = (struct batch){.owner = walk, .frame = *mfi_walk_top(walk), .size = size};
-    if (length > 0)
-        memcpy(batch->path, walk->path.data, length);
-    batch->path[length] = '\0';
-    batch->entries = walk->entries;
+    batch->buffer = walk->entries;
     walk->entries = next;
     return batch;
 }
 
-int mfi_crew_share(struct mfi_walk *walk, size_t size) {
+int mfi_crew_share(struct mfi_walk *walk, char *entries, size_t size) {
     struct mfi_crew *crew = walk->crew;
     if (crew == NULL || size < MFI_SHARED)
         return 0;
     lock(crew);
     const int wanted = start(crew) && crew->batch_count < crew->threads;
     unlock(crew);
-    const int r = wanted ? push_directories(walk, size) : 0;
-    struct batch *batch = r > 0 ? new_batch(walk, size) : NULL;
-    if (batch == NULL)
-        return r;
+    const size_t names = walk->names.size;
+    const int r = wanted ? push_directories(walk, entries, size) : 0;
+    struct batch *batch = r > 0 ? new_batch(walk, entries, size) : NULL;
+    if (batch == NULL) {
+        walk->names.size = names; /* they are pushed again by whoever removes the entries */
+        return r < 0 ? r : 0;
+    }
     lock(crew);
     batch->next = crew->batches;
     crew->batches = batch;
@@ -282,7 +292,7 @@ static struct node *open_node(struct mfi_crew *crew, struct mfi_walk *walk, stru
     struct node *node = mfi_sys.calloc(1, sizeof *node);
     if (node == NULL)
         return NULL;
-    *node = (struct node){parent, *frame, walk->names, walk->path, 0};
+    *node = (struct node){parent, *frame, walk->names, walk->path, 0, frame->left};
     walk->names = walk->path = (struct mfi_buffer){0};
     crew->open[crew->open_count++] = node;
     return node;
@@ -346,7 +356,7 @@ static int hand_over(struct mfi_crew *crew, struct mfi_walk *walk, struct node *
 static struct node *give_back(struct mfi_crew *crew, struct mfi_walk *walk, struct node *node) {
     lock(crew);
     add_up(crew->chief, walk);
-    node->frame.left |= mfi_walk_top(walk)->left;
+    node->left |= mfi_walk_top(walk)->left;
     node->at_work--;
     const int done = node->at_work == 0 && !has_names(node);
     if (done && node->parent == NULL) {
@@ -362,6 +372,7 @@ static struct node *give_back(struct mfi_crew *crew, struct mfi_walk *walk, stru
 /* Removes the directory of a node, which is empty or holds what is left. */
 static int remove_node(struct mfi_walk *walk, struct node *node) {
     struct mfi_frame frame = node->frame;
+    frame.left = node->left;
     int r = mfi_walk_stand(walk, &node->parent->frame, path_of(node->parent));
     if (r == 0)
         r = mfi_walk_push_name(walk, node->names.data + node->frame.name) < 0 ? -ENOMEM : 0;
@@ -460,7 +471,7 @@ static void close_nodes(struct mfi_crew *crew, struct mfi_frame *root) {
     for (size_t i = 0; i < crew->open_count; i++) {
         struct node *node = crew->open[i];
         if (node->parent == NULL) {
-            root->left |= node->frame.left;
+            root->left |= node->left;
             node->frame.fd = -1; /* the chief's */
         }
         free_node(node);

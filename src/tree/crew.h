@@ -11,16 +11,17 @@
 enum {
     MFI_JOBS = 64,       /* threads at the most, whatever is asked for */
     MFI_OPEN_NODES = 32, /* directories that wait for others to be done with what is in them */
-    MFI_SHARED = MFI_ENTRIES / 2 /* bytes of entries that are worth to be given away */
+    MFI_SHARED = MFI_ENTRIES / 4 /* bytes of entries that are worth to be given away */
 };
 
 /* Empties the top frame, the root, by as many threads as the options say, or as there can be.
  * 0, -ENOMEM, -ECANCELED; -EMFILE: begin again, alone. */
 int mfi_crew_empty(struct mfi_walk *walk);
 
-/* Gives the entries that were just read away, to be removed by another thread. 1: done, there is
- * another buffer now; 0: nobody takes them, -ENOMEM */
-int mfi_crew_share(struct mfi_walk *walk, size_t size);
+/* Gives entries of the top frame away, to be removed by another thread. If they are what the walk
+ * has read, it gets another buffer; else they must stay until they are gathered.
+ * 1: done, 0: nobody takes them, -ENOMEM */
+int mfi_crew_share(struct mfi_walk *walk, char *entries, size_t size);
 
 /* Returns when all that was given away is done. 0, or why the work was ended. */
 int mfi_crew_gather(struct mfi_walk *walk);

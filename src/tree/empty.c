@@ -4,7 +4,8 @@
  *
  * Each directory is read once: what is no directory goes at once, by the name that was just read;
  * the names of subdirectories are kept and visited then. So memory is taken for names of
- * directories only, and a directory is not read again for each of its subdirectories.
+ * directories only (and for those in a part of a large one, while that is sorted: order.c), and a
+ * directory is not read again for each of its subdirectories.
  *
  * Invariants      an error is recorded and the work goes on; only a lack of memory and the caller
  *                 end it. Nothing is opened but directories. A directory that is refilled while it
@@ -23,6 +24,7 @@
 #include <fcntl.h>
 
 #include "crew.h"
+#include "order.h"
 
 /* With fewer threads there would be descriptors: what failed is not recorded but done again. */
 static int is_too_many_threads(const struct mfi_walk *walk, int code) {
@@ -46,7 +48,7 @@ static int remove_entry(struct mfi_walk *walk, const struct mfi_dirent *entry) {
         return mfi_walk_push_name(walk, entry->name) < 0 ? -ENOMEM : 0;
     const int r = mfi_walk_unlink(walk, entry->name, 0);
     if (r == 0)
-        walk->progress.removed_files++;
+        walk->files++;
     if (r == 0 || r == -ENOENT)
         return 0;
     if (is_directory(r, walk, entry->name))
@@ -67,6 +69,36 @@ int mfi_empty_entries(struct mfi_walk *walk, const char *entries, size_t size) {
     return r;
 }
 
+/* By another thread of the crew, or by this one. */
+static int remove_entries(struct mfi_walk *walk, char *entries, size_t size) {
+    const int r = mfi_crew_share(walk, entries, size);
+    return r == 0 ? mfi_empty_entries(walk, entries, size) : r;
+}
+
+/* In pieces that can be shared. */
+static int remove_many(struct mfi_walk *walk, char *entries, size_t size) {
+    int r = 0;
+    for (size_t from = 0, to = 0; r >= 0 && from < size; from = to) {
+        while (to < size && to - from < MFI_ENTRIES - MFI_ENTRY)
+            to += ((const struct mfi_dirent *)(const void *)(entries + to))->length;
+        r = remove_entries(walk, entries + from, to - from);
+    }
+    return mfi_first(mfi_crew_gather(walk), r);
+}
+
+/* What was just read is the beginning of a large directory in no order: more is read before
+ * anything is removed. An error in reading shows again at the next time. */
+static int remove_in_order(struct mfi_walk *walk, size_t size) {
+    mfi_auto_free char *entries = mfi_sys.malloc(MFI_SORTED);
+    if (entries == NULL)
+        return remove_entries(walk, walk->entries, size);
+    memcpy(entries, walk->entries, size);
+    for (ssize_t n = 1; n > 0 && size + MFI_ENTRIES <= MFI_SORTED; size += n > 0 ? (size_t)n : 0)
+        n = mfi_sys.getdents(mfi_walk_top(walk)->fd, entries + size, MFI_ENTRIES);
+    mfi_auto_free char *sorted = mfi_sort_entries(entries, size);
+    return remove_many(walk, sorted != NULL ? sorted : entries, size);
+}
+
 int mfi_empty_scan(struct mfi_walk *walk) {
     int r = 0;
     while (r >= 0) {
@@ -75,9 +107,10 @@ int mfi_empty_scan(struct mfi_walk *walk) {
             mfi_walk_record(walk, NULL, (int)n);
         if (n <= 0)
             break;
-        r = mfi_crew_share(walk, (size_t)n);
-        if (r == 0)
-            r = mfi_empty_entries(walk, walk->entries, (size_t)n);
+        if (n >= MFI_LARGE && !mfi_is_in_order(walk->entries, (size_t)n))
+            r = remove_in_order(walk, (size_t)n);
+        else
+            r = remove_entries(walk, walk->entries, (size_t)n);
     }
     return mfi_first(mfi_crew_gather(walk), r < 0 ? r : 0);
 }
@@ -100,7 +133,7 @@ static int enter(struct mfi_walk *walk, size_t name) {
             return r;
         r = mfi_walk_unlink(walk, mfi_walk_name(walk, name), 0);
         if (r == 0) {
-            walk->progress.removed_files++;
+            walk->files++;
             return -ENOENT;
         }
     }
@@ -111,7 +144,7 @@ static int enter(struct mfi_walk *walk, size_t name) {
 static void remove_closed(struct mfi_walk *walk, const char *name, int why) {
     const int r = why == -EXDEV ? why : mfi_walk_unlink(walk, name, AT_REMOVEDIR);
     if (r == 0)
-        walk->progress.removed_directories++;
+        walk->directories++;
     else if (r != -ENOENT)
         mfi_walk_record(walk, name, why);
 }
@@ -147,7 +180,7 @@ int mfi_empty_remove_left(struct mfi_walk *walk, const struct mfi_frame *left) {
     /* One that holds what is recorded already needs no entry of its own. */
     const int told = left->left && mfi_is_not_empty(r);
     if (r == 0)
-        walk->progress.removed_directories++;
+        walk->directories++;
     else if (r != -ENOENT && !told)
         mfi_walk_record(walk, name, r);
     return settle(walk, left->name);

@@ -76,7 +76,7 @@ static int empty_and_remove(struct mfi_walk *walk, struct mfi_identity identity)
             return r;
         r = mfi_sys.unlinkat(walk->root_dir, walk->root_name, AT_REMOVEDIR);
         if (r == 0)
-            walk->progress.removed_directories++;
+            walk->directories++;
         if (!mfi_is_not_empty(r))
             return r;
         if (walk->progress.left > 0) /* what it holds is recorded already */
@@ -155,7 +155,7 @@ static int remove_at_once(struct mfi_walk *walk, mode_t mode) {
     const int r = mfi_sys.unlinkat(walk->root_dir, walk->root_name, AT_REMOVEDIR);
     walk->root_busy = r == -EBUSY;
     if (r == 0)
-        walk->progress.removed_directories++;
+        walk->directories++;
     if (r != -ENOTDIR)
         return r == 0 ? 1 : r;
     /* Where the directory is known, a file in its place is somebody else's. */

@@ -241,7 +241,7 @@ static int open_below(struct mfi_walk *walk, const char *name,
 static int ask_rmdir(struct mfi_walk *walk, const char *name) {
     const int r = mfi_walk_unlink(walk, name, AT_REMOVEDIR);
     if (r == 0) {
-        walk->progress.removed_directories++;
+        walk->directories++;
         return -ENOENT;
     }
     return r == -EBUSY;

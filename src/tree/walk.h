@@ -12,7 +12,8 @@ enum {
     MFI_OPEN_ANCESTORS = 12, /* descriptors */
     MFI_RESCANS = 16,        /* of one directory that is refilled */
     MFI_RESCANS_ALL = 1024,  /* of all: directories within directories would multiply the above */
-    MFI_ENTRIES = 32768      /* bytes for getdents */
+    MFI_ENTRY = 512,         /* bytes that one takes, or less */
+    MFI_ENTRIES = 65536      /* bytes for getdents; more gains nothing */
 };
 
 /* One directory on the way. Its own name and the names of its subdirectories that are still to be
@@ -53,9 +54,11 @@ struct mfi_walk {
     struct mfi_crew *crew;  /* who works on the same tree; NULL: nobody */
     size_t shared;          /* batches that were given away (crew.c), under its lock */
     int shared_left;        /* something in those could not be removed */
-    mayfly_tree_progress progress;
-    mayfly_leftovers *left; /* NULL: not wanted */
-    int first_code;         /* of what could not be removed */
+    uint64_t files;         /* removed, and not in the books yet (crew.h); so are the directories */
+    uint64_t directories;
+    mayfly_tree_progress progress; /* from here on: the books, which one walk keeps for all */
+    mayfly_leftovers *left;        /* NULL: not wanted */
+    int first_code;                /* of what could not be removed */
     char first_path[256];
 };
 
