@@ -118,6 +118,20 @@ static void directory_glibc(void) {
 }
 
 /* Written once and read once, as the data of a spool is. */
+static char replace_target[4096];
+
+static void replace_mayfly(void) {
+    need(mayfly_replace_with(replace_target, block, 4096, NULL, NULL) == 0, "replace");
+}
+
+static void replace_raw(void) {
+    char name[32];
+    raw_name(name);
+    const int fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    need(fd >= 0 && write(fd, block, 4096) == 4096 && fsync(fd) == 0 && close(fd) == 0, "write");
+    need(renameat(dir_fd, name, dir_fd, "target") == 0, "renameat");
+}
+
 static void spool(size_t size, size_t piece, uint64_t max_size) {
     mayfly_file *file = NULL;
     need(mayfly_spooled_temporary_file(&(mayfly_file_options){.max_size = max_size}, &file, NULL) ==
@@ -191,6 +205,7 @@ static const struct {
     {"directory",
      2000,
      {{"mayfly", directory_mayfly}, {"raw", directory_raw}, {"glibc", directory_glibc}}},
+    {"replace 4 KiB", 30, {{"mayfly", replace_mayfly}, {"raw", replace_raw}}},
     {"spool 1 KiB", 20000, {{"mayfly", spool_1k_mayfly}, {"raw", spool_1k_memory}}},
     {"spool 1 MiB", 60, {{"mayfly", spool_1m_mayfly}, {"raw", spool_1m_memory}}},
     {"spool 64 MiB", 1, {{"mayfly", spool_64m_mayfly}, {"raw", spool_64m_raw}}},
@@ -211,6 +226,7 @@ int main(int argc, char **argv) {
     directory = argv[1];
     setenv("TMPDIR", directory, 1);
     snprintf(template_path, sizeof template_path, "%s/tmpXXXXXX", directory);
+    snprintf(replace_target, sizeof replace_target, "%s/target", directory);
     dir_fd = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
     block = malloc(64 * MIB);
     back = malloc(MIB);

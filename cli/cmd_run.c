@@ -2,30 +2,22 @@
  *
  * mayfly run: a command with a temporary directory or file of its own.
  *
- * Invariants  signals are blocked and taken one after the other; what comes is passed on to the
- *             command, and this process goes on until the command has ended: then it cleans up.
- *             It ends as the command did: with its status, or by its signal.
+ * Invariants  it cleans up when the command has ended, and ends as the command did: with its
+ *             status, or by its signal.
  *             The lease is inherited: killed itself, it leaves what the command still uses to a
  *             reaper that comes after the last process that the command has left.
  */
 #define _GNU_SOURCE
-#include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
+#include "child.h"
 #include "command.h"
-
-static const int passed_on[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 
 struct run {
     mayfly_dir *dir;
     mayfly_file *file;
     const char *path;
-    sigset_t taken, mask_before;
-    pid_t pid;
 };
 
 /* ---- before ---------------------------------------------------------------------------------- */
@@ -84,45 +76,6 @@ static int prepare(struct run *run, const struct cli_values *values) {
     return 0;
 }
 
-/* ---- the command ----------------------------------------------------------------------------- */
-
-static void take_signals(struct run *run) {
-    struct sigaction action;
-    (void)sigemptyset(&run->taken);
-    (void)sigaddset(&run->taken, SIGCHLD);
-    for (size_t i = 0; i < sizeof passed_on / sizeof *passed_on; i++)
-        if (sigaction(passed_on[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN)
-            (void)sigaddset(&run->taken, passed_on[i]);
-    (void)sigprocmask(SIG_BLOCK, &run->taken, &run->mask_before);
-    (void)signal(SIGCHLD, SIG_DFL);
-}
-
-static int start(struct run *run, char **command) {
-    (void)fflush(NULL);
-    run->pid = fork();
-    if (run->pid < 0)
-        return cli_say(EXIT_FAILED, "%s: %s", command[0], strerror(errno));
-    if (run->pid > 0)
-        return 0;
-    (void)sigprocmask(SIG_SETMASK, &run->mask_before, NULL);
-    (void)execvp(command[0], command);
-    (void)cli_say(0, "%s: %s", command[0], strerror(errno));
-    _exit(errno == ENOENT ? 127 : 126);
-}
-
-/* What the terminal sends goes to the command's process group by itself. */
-static int wait_for_end(const struct run *run) {
-    int status = 0;
-    for (;;) {
-        siginfo_t info;
-        const int signal = sigwaitinfo(&run->taken, &info);
-        if (waitpid(run->pid, &status, WNOHANG) == run->pid)
-            return status;
-        if (signal > 0 && signal != SIGCHLD && info.si_code != SI_KERNEL)
-            (void)kill(run->pid, signal);
-    }
-}
-
 /* ---- after ----------------------------------------------------------------------------------- */
 
 static int clean_up(struct run *run, int keep) {
@@ -140,20 +93,9 @@ static int clean_up(struct run *run, int keep) {
     return r < 0 ? cli_say(EXIT_FAILED, "%s", error.message) : EXIT_OK;
 }
 
-static _Noreturn void die_of(const struct run *run, int number) {
-    sigset_t only;
-    (void)mayfly_keep_on_signals(0, NULL);
-    (void)signal(number, SIG_DFL);
-    (void)sigprocmask(SIG_SETMASK, &run->mask_before, NULL);
-    (void)sigemptyset(&only);
-    (void)sigaddset(&only, number);
-    (void)sigprocmask(SIG_UNBLOCK, &only, NULL);
-    (void)raise(number);
-    _exit(128 + number);
-}
-
 int cmd_run(const struct cli_values *values) {
-    struct run run = {.pid = -1};
+    struct run run = {0};
+    struct child child;
     if (values->after_dashes == NULL || values->after_dashes[0] == NULL)
         return cli_usage("a command is needed after --");
     if (values->operand_count > 0)
@@ -163,15 +105,12 @@ int cmd_run(const struct cli_values *values) {
     int r = prepare(&run, values);
     if (r != 0)
         return r;
-    take_signals(&run);
-    r = start(&run, values->after_dashes);
+    r = child_start(&child, values->after_dashes, -1);
     if (r != 0)
         return r;
-    const int status = wait_for_end(&run);
+    const int status = child_wait(&child);
     const int failed = !WIFEXITED(status) || WEXITSTATUS(status) != 0;
     const int cleaned = clean_up(&run, failed && cli_value(values, "keep-on-error") != NULL);
-    if (WIFSIGNALED(status))
-        die_of(&run, WTERMSIG(status));
-    (void)sigprocmask(SIG_SETMASK, &run.mask_before, NULL);
+    child_die_if_killed(&child, status);
     return failed ? WEXITSTATUS(status) : cleaned;
 }

@@ -58,6 +58,16 @@ static const struct cli_option run_options[] = {
     {0},
 };
 
+static const struct cli_option write_options[] = {
+    {"durable", 'd', NULL, "return when it is sure to survive a power cut"},
+    {"backup", 'b', "NAME", "keep the old content as NAME, beside the target"},
+    {"no-clobber", 'n', NULL, "fail if the target exists"},
+    {"preserve", 'p', NULL, "owner, mode, ACL and attributes of the old one, as far as allowed"},
+    {"follow", 'L', NULL, "replace what a symbolic link leads to, and not the link"},
+    {"if-ok", 0, "FILE", "only if FILE then holds 0: the status of what writes to the pipe"},
+    {0},
+};
+
 static const struct cli_option ls_options[] = {
     {"json", 0, NULL, "print JSON"},
     {0},
@@ -105,6 +115,17 @@ const struct cli_command cli_commands[] = {
      "using the directory; after the last of them has ended, 'mayfly gc' or the next\n"
      "program that uses the library removes it.\n",
      run_options, cmd_run},
+    {"write", "TARGET [-- COMMAND [ARG...]]", "replace a file by what is read, all or nothing",
+     "Reads the standard input to its end, or runs COMMAND and takes what it prints, and\n"
+     "only then replaces TARGET: so TARGET may be what is being read. If COMMAND fails, or\n"
+     "the disk is full, TARGET is as it was.\n"
+     "\n"
+     "    sort -u words | mayfly write words\n"
+     "    mayfly write report.html -- make-report\n"
+     "    { producer; echo $? >status; } | mayfly write --if-ok status TARGET\n"
+     "\n"
+     "Exit status: 0; that of COMMAND; 1 when it could not be replaced.\n",
+     write_options, cmd_write},
     {"ls", "", "list what is temporary: whose, how big, how old, and whether anybody has it",
      "Each process that made something with a name holds a lease: 'held' while it lives,\n"
      "'inherited' while a process lives to which it was passed on, 'orphaned' after that.\n",

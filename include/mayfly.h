@@ -17,6 +17,7 @@
 #include <mayfly/manager.h>
 #include <mayfly/mkstemp.h>
 #include <mayfly/quota.h>
+#include <mayfly/replace.h>
 #include <mayfly/signals.h>
 #include <mayfly/tree.h>
 #include <mayfly/where.h>

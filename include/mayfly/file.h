@@ -360,6 +360,7 @@ enum {
     MAYFLY_PRESERVE = 1u << 3,    /* owner, mode, ACL and extended attributes of a replaced target,
                                      or fail */
     MAYFLY_PRESERVE_BEST = 1u << 4, /* as many of them as this user may set */
+    MAYFLY_CONSISTENT = 1u << 5,    /* the content is on the disk before the target has it */
 };
 
 /* How a file came to its permanent name. */

@@ -147,6 +147,9 @@ uint64_t mfi_process_started(int pid); /* in clock ticks since boot, which tells
                                           apart; of one that is ending or a zombie 0 */
 void mfi_process_command(int pid, char *to, size_t size); /* its arguments, parted by blanks */
 
+/* The umask, without setting it, which is every thread's; 077 where it cannot be known. */
+uint32_t mfi_umask(void);
+
 /* ---- users and environment (user.c) --------------------------------------------------------- */
 
 void mfi_user_name(uint32_t uid, char *name, size_t size); /* the number where there is no name */

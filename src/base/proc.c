@@ -64,3 +64,12 @@ void mfi_process_command(int pid, char *to, size_t size) {
         if ((unsigned char)to[i] < ' ' || to[i] == 0x7f)
             to[i] = ' '; /* NUL parts arguments; control characters are not for terminals */
 }
+
+uint32_t mfi_umask(void) {
+    enum { MOST_PRIVATE = 077 };
+    char text[1024];
+    if (read_small("/proc/self/status", text, sizeof text) <= 0)
+        return MOST_PRIVATE;
+    const char *at = strstr(text, "\nUmask:");
+    return at == NULL ? MOST_PRIVATE : (uint32_t)strtoul(at + 7, NULL, 8) & 0777u;
+}

@@ -25,7 +25,7 @@
 
 enum {
     KNOWN_FLAGS = MAYFLY_NOCLOBBER | MAYFLY_DURABLE | MAYFLY_ATOMIC_ONLY | MAYFLY_PRESERVE |
-                  MAYFLY_PRESERVE_BEST
+                  MAYFLY_PRESERVE_BEST | MAYFLY_CONSISTENT
 };
 
 /* One persist on its way. */
@@ -165,7 +165,8 @@ static int by_rename(struct persist *p) {
     mayfly_file *file = p->file;
     int r = mfi_slot_check(file->slot, p->error);
     if (r == 0)
-        r = make_ready(p, file->store.disk.fd, (p->flags & MAYFLY_DURABLE) != 0);
+        r = make_ready(p, file->store.disk.fd,
+                       (p->flags & (MAYFLY_DURABLE | MAYFLY_CONSISTENT)) != 0);
     if (r < 0)
         return r;
     r = rename_to_target(p, file->slot);
@@ -213,7 +214,7 @@ static int link_and_rename(struct persist *p, int fd) {
  */
 static int by_link(struct persist *p) {
     const int fd = p->file->store.disk.fd;
-    int r = make_ready(p, fd, (p->flags & MAYFLY_DURABLE) != 0);
+    int r = make_ready(p, fd, (p->flags & (MAYFLY_DURABLE | MAYFLY_CONSISTENT)) != 0);
     if (r < 0)
         return r;
     p->result.path = MAYFLY_PERSIST_LINKED;

@@ -212,6 +212,26 @@ check run_with_a_guard_is_cleaned_at_once '
 check run_says_how_it_is_used '
     status 2 $mayfly run && says "after --" && status 2 $mayfly run -- && status 2 $mayfly run ls -- ls &&
     status 2 $mayfly run --dir --file -- true && status 2 $mayfly ls x && status 2 $mayfly gc x'
+check P1_write_replaces_what_is_read_to_its_end '
+    f=$TMPDIR/f && printf "b\na\nb\n" >$f && sort -u $f | status 0 $mayfly write $f && [ "$(cat $f)" = "a
+b" ] && echo new | status 0 $mayfly write --durable --backup f.old $f && [ "$(cat $f)" = new ] &&
+    [ "$(head -1 $TMPDIR/f.old)" = a ] && rm $f $TMPDIR/f.old'
+check P1_write_takes_what_a_command_prints_if_it_succeeds '
+    f=$TMPDIR/f && echo old >$f && status 0 $mayfly write $f -- sh -c "cat $f; echo more" && [ "$(cat $f)" = "old
+more" ] && status 4 $mayfly write $f -- sh -c "echo half; exit 4" && says "as it was" && status 127 $mayfly write $f -- no-such-command &&
+    status 143 $mayfly write $f -- sh -c "echo half; kill -TERM \$\$" && [ "$(cat $f)" = "old
+more" ] && rm $f'
+check P1_write_waits_for_a_status_of_0 '
+    f=$TMPDIR/f && echo old >$f && { echo new; echo 1 >$base/status; } | status 1 $mayfly write --if-ok $base/status $f &&
+    says "not 0" && [ "$(cat $f)" = old ] && { echo new; echo 0 >$base/status; } | status 0 $mayfly write --if-ok $base/status $f &&
+    [ "$(cat $f)" = new ] && rm $f'
+check P1_write_on_a_full_disk_leaves_the_target '
+    f=$TMPDIR/f && echo old >$f && (ulimit -f 8 && head -c 1000000 /dev/zero | $mayfly write $f); [ "$(cat $f)" = old ] && rm $f'
+check P1_write_respects_links_and_what_is_there '
+    f=$TMPDIR/f && echo old >$f && ln -s f $TMPDIR/l && echo new | status 0 $mayfly write --follow $TMPDIR/l && [ "$(cat $f)" = new ] &&
+    [ -L $TMPDIR/l ] && echo x | status 1 $mayfly write --no-clobber $f && says "exists" && [ "$(cat $f)" = new ] && rm $f $TMPDIR/l'
+check write_says_how_it_is_used 'status 2 $mayfly write </dev/null && status 2 $mayfly write a b </dev/null &&
+    status 2 $mayfly write x -- && status 2 $mayfly write --if-ok x y -- true && status 1 $mayfly write /nonexistent/x </dev/null'
 check ls_lists_what_is_alive '
     status 0 $mayfly run -- $mayfly ls && prints "held" && prints "directory" && prints "mayfly run" &&
     status 0 $mayfly run -- $mayfly ls --json && json "[e[\"kind\"] for l in d for e in l[\"entries\"]] == [\"directory\"]" &&
