@@ -48,11 +48,11 @@ typedef struct mayfly_replace_options {
     mayfly_durability durability;
     mayfly_links links;
     mayfly_hard_links hard_links;
-    bool no_clobber;      /* -EEXIST if the target exists */
-    bool preserve;        /* owner, mode, ACL and extended attributes of the old one, or fail */
-    bool preserve_best;   /* as many of them as this user may set */
-    const char *backup;   /* the old content gets this name, too, in place of what has it; a relative
-                             one lies beside the target. NULL: no backup */
+    bool no_clobber;    /* -EEXIST if the target exists */
+    bool preserve;      /* owner, mode, ACL and extended attributes of the old one, or fail */
+    bool preserve_best; /* as many of them as this user may set */
+    const char *backup; /* the old content gets this name, too, in place of what has it; a relative
+                           one lies beside the target. NULL: no backup */
     uint32_t permissions; /* of a new file; 0: 0666 less what the umask takes; an old one's are
                              never widened */
     const char *mode;     /* as of mayfly_file_options: "w+b"; "w" for text */
@@ -85,8 +85,8 @@ MAYFLY_API MAYFLY_MUST_CHECK int mayfly_replace_begin_sized(size_t options_size,
                                                             mayfly_replace **ret,
                                                             mayfly_error *error);
 
-/* The file to write the new content to; it is the handle's. After a commit it stands for the target.
- * Safety: thread one-object | fork any | signal no. Since: 0.1 */
+/* The file to write the new content to; it is the handle's. After a commit it stands for the
+ * target. Safety: thread one-object | fork any | signal no. Since: 0.1 */
 MAYFLY_API mayfly_file *mayfly_replace_file(mayfly_replace *replace);
 
 /* Puts the new content in place.

@@ -85,6 +85,7 @@
     X(int, getpid, (void), ())                                                                     \
     X(int, sigaction, (int signal, const struct sigaction *action, struct sigaction *ret),         \
       (signal, action, ret))                                                                       \
+    X(int, raise, (int signal), (signal))                                                          \
     X(int, fork, (void), ())                                                                       \
     X(int, waitpid, (int pid), (pid))                                                              \
     X(int, chdir_root, (void), ())                                                                 \
@@ -93,7 +94,10 @@
     X(void *, calloc, (size_t count, size_t size), (count, size))                                  \
     X(void *, realloc, (void *memory, size_t size), (memory, size))
 
-/* close_others closes every descriptor but one, chdir_root goes to "/": for a new process. waitpid
+/* raise sends a signal to this thread, by the numbers that the kernel has for it and not those that
+ * the C library remembers: in a child of vfork(2) they are its parent's.
+ *
+ * close_others closes every descriptor but one, chdir_root goes to "/": for a new process. waitpid
  * waits for a child to end.
  *
  * lock_owner takes the write lock of the whole file that belongs to the process (fcntl(2),

@@ -67,7 +67,7 @@ static void sweep_once(int dies) {
 static void die_of(int signal) {
     const struct sigaction action = {.sa_handler = SIG_DFL};
     (void)mfi_sys.sigaction(signal, &action, NULL);
-    (void)raise(signal);
+    (void)mfi_sys.raise(signal);
 }
 
 static void handle(int signal, siginfo_t *info, void *context) {

@@ -141,8 +141,8 @@ static void a_link_is_replaced_followed_or_refused(void **state) {
     mft_write(file, "old");
     assert_int_equal(symlink("file", middle), 0);
     assert_int_equal(symlink(middle, target), 0);
-    mft_fails(-ELOOP, replace_by("x", &(mayfly_replace_options){.links = MAYFLY_LINKS_REFUSE},
-                                 &mft_error));
+    mft_fails(-ELOOP,
+              replace_by("x", &(mayfly_replace_options){.links = MAYFLY_LINKS_REFUSE}, &mft_error));
     mft_ok(replace_by("followed", &(mayfly_replace_options){.links = MAYFLY_LINKS_FOLLOW},
                       &mft_error));
     assert_true(mft_is(file, "followed"));
@@ -157,13 +157,13 @@ static void CVE_2021_28153_a_link_that_leads_nowhere_makes_nothing_there(void **
     (void)state;
     target = mft_path("target");
     assert_int_equal(symlink(mft_path("nowhere"), target), 0);
-    mft_fails(-ENOENT, replace_by("x", &(mayfly_replace_options){.links = MAYFLY_LINKS_FOLLOW},
-                                  &mft_error));
+    mft_fails(-ENOENT,
+              replace_by("x", &(mayfly_replace_options){.links = MAYFLY_LINKS_FOLLOW}, &mft_error));
     assert_false(mft_exists(mft_path("nowhere")));
     assert_int_equal(symlink("round", mft_path("round")), 0);
     target = mft_path("round");
-    mft_fails(-ELOOP, replace_by("x", &(mayfly_replace_options){.links = MAYFLY_LINKS_FOLLOW},
-                                 &mft_error));
+    mft_fails(-ELOOP,
+              replace_by("x", &(mayfly_replace_options){.links = MAYFLY_LINKS_FOLLOW}, &mft_error));
     mft_empty();
 }
 
@@ -204,10 +204,10 @@ static void in_place_nothing_is_changed_if_there_is_no_room(void **state) {
     with_old();
     assert_int_equal(link(target, mft_path("other")), 0);
     mfi_sys.allocate = no_room;
-    mft_fails(-ENOSPC, replace_by("longer than before",
-                                  &(mayfly_replace_options){
-                                      .hard_links = MAYFLY_HARD_LINKS_IN_PLACE},
-                                  &mft_error));
+    mft_fails(-ENOSPC,
+              replace_by("longer than before",
+                         &(mayfly_replace_options){.hard_links = MAYFLY_HARD_LINKS_IN_PLACE},
+                         &mft_error));
     mfi_sys = mfi_sys_real;
     assert_true(mft_is(target, "old"));
     mft_empty();
@@ -254,17 +254,14 @@ static void bad_targets_are_told(void **state) {
     mft_fails(-EINVAL, mayfly_replace_begin("", NULL, &replace, &mft_error));
     mft_fails(-EINVAL, mayfly_replace_begin("/tmp/", NULL, &replace, &mft_error));
     mft_fails(-EISDIR, mayfly_replace_begin(mft_tmp(), NULL, &replace, &mft_error));
-    mft_fails(-ENOENT,
-              mayfly_replace_begin(mft_path("no/such"), NULL, &replace, &mft_error));
+    mft_fails(-ENOENT, mayfly_replace_begin(mft_path("no/such"), NULL, &replace, &mft_error));
     mft_fails(-EINVAL,
-              mayfly_replace_begin(mft_path("x"),
-                                   &(mayfly_replace_options){.preserve = true,
-                                                             .preserve_best = true},
-                                   &replace, &mft_error));
-    mft_fails(-EINVAL,
-              mayfly_replace_begin(mft_path("x"),
-                                   &(mayfly_replace_options){.links = (mayfly_links)9},
-                                   &replace, &mft_error));
+              mayfly_replace_begin(
+                  mft_path("x"), &(mayfly_replace_options){.preserve = true, .preserve_best = true},
+                  &replace, &mft_error));
+    mft_fails(-EINVAL, mayfly_replace_begin(mft_path("x"),
+                                            &(mayfly_replace_options){.links = (mayfly_links)9},
+                                            &replace, &mft_error));
     assert_int_equal(mft_entries(mft_tmp()), 0);
 }
 
