@@ -355,9 +355,9 @@ static void directories_that_are_always_refilled_are_given_up(void **state) {
         mfi_sys = mfi_sys_real;
         assert_int_equal(mayfly_leftovers_count(left), 6);
         assert_in_range(atomic_load(&hook_count), 6 * 16, 6 * 20);
-        assert_int_equal(mayfly_remove_tree(root, &(mayfly_tree_options){.keep_root = true}, NULL,
-                                            &mft_error),
-                         0);
+        assert_int_equal(
+            mayfly_remove_tree(root, &(mayfly_tree_options){.keep_root = true}, NULL, &mft_error),
+            0);
     }
     mft_remove(root);
 }
