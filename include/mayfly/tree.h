@@ -4,7 +4,8 @@
  *
  * Work is done by descriptors only: a directory that somebody swaps for a symbolic link in the
  * meantime is not followed, what is no directory is never opened, a mount below is not entered.
- * The depth of the tree costs memory, never descriptors or stack.
+ * The depth of the tree costs memory, never descriptors or stack. All of that holds as well where
+ * several threads share the work.
  */
 #ifndef MAYFLY_TREE_H
 #define MAYFLY_TREE_H
@@ -29,10 +30,16 @@ typedef struct mayfly_tree_options {
     bool leave_modes; /* do not repair the permissions of directories that cannot be emptied;
                          otherwise those that belong to this user are given rwx for the owner */
     /* Called after each directory; a result other than 0 ends the work, which returns
-       -ECANCELED. NULL: not called. */
+       -ECANCELED. NULL: not called. With `jobs` it is called by any of the threads, whose stack is
+       256 KiB, but never by two at once, and not again after it ended the work; a child that is
+       forked in it must not return from it. */
     int (*progress)(const mayfly_tree_progress *progress, void *user);
     void *user;
-    unsigned jobs; /* at the most as many threads, the calling one among them; 0 and 1: only that */
+    /* At the most as many threads, the calling one among them; more than 64 are 64. 0 and 1: the
+       calling one alone. The others are started only where there is something to share, block all
+       signals, and have ended when the call returns; where none can be started, or descriptors are
+       scarce, there are fewer. */
+    unsigned jobs;
 } mayfly_tree_options;
 
 /* Removes `path` and everything below it. It goes on after an error.
@@ -49,7 +56,11 @@ typedef struct mayfly_tree_options {
  *            -ECANCELED         `progress` asked for it
  *            openat(2)'s        the directory that `path` lies in cannot be opened
  *            MAYFLY_E_OPTION, -ENOMEM
- * Safety:    thread any | fork any | signal no
+ * Costs:     a call for each file and six for each directory; at the most 16 descriptors, with
+ *            `jobs` 32 more and 16 for each thread, and fewer where the process has none left;
+ *            64 KiB of memory for each thread and the names of directories that are still to be
+ *            visited, and 12 MiB for a thread that is in a directory of very many files
+ * Safety:    thread any | fork any, but see `progress` | signal no
  * Since:     0.1 (contract D1, D2; shutil.rmtree) */
 #define mayfly_remove_tree(...) mayfly_remove_tree_sized(sizeof(mayfly_tree_options), __VA_ARGS__)
 MAYFLY_API int mayfly_remove_tree_sized(size_t options_size, const char *path,

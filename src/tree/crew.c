@@ -16,8 +16,8 @@
  *                 many, a thread empties what it took alone.
  *                 Who waits for batches takes back those that nobody has begun, and who has begun
  *                 one waits for nothing: so all waiting ends.
- *                 Threads are started when there is first something to give away. That none can be
- *                 started is no error.
+ *                 A thread is started when there is something to give away and nobody free. That
+ *                 it cannot be started is no error.
  * Not handled     a tree whose branching begins below MFI_OPEN_NODES directories that have but one
  *                 subdirectory each: one thread empties it.
  *                 A file that became a directory while it lay in a batch: it is found because its
@@ -62,9 +62,10 @@ struct mfi_crew {
     struct mfi_walk *chief;
     _Atomic int code; /* why the work was ended */
     int over;         /* nothing is left to be done */
-    int started;
+    int complete;     /* no more threads are started */
     unsigned jobs;
-    unsigned threads;
+    unsigned threads; /* besides the calling one */
+    unsigned idle;
     pthread_t thread[MFI_JOBS - 1];
     struct batch *batches;
     unsigned batch_count;
@@ -121,12 +122,15 @@ void mfi_crew_close_books(struct mfi_walk *walk, int code) {
 
 static void *be_at_work(void *context);
 
-/* Under the lock: there is something to be given away. 1: there is somebody to take it. */
-static int start(struct mfi_crew *crew) {
-    for (; !crew->started && crew->threads + 1 < crew->jobs; crew->threads++)
+/* Under the lock: there is something to be given away. One more thread is started for it, if nobody
+ * is free. 1: there are others. */
+static int call_help(struct mfi_crew *crew) {
+    if (crew->idle == 0 && !crew->complete && crew->threads + 1 < crew->jobs) {
         if (mfi_sys.thread(&crew->thread[crew->threads], be_at_work, crew) < 0)
-            break;
-    crew->started = 1;
+            crew->complete = 1;
+        else
+            crew->threads++;
+    }
     return crew->threads > 0;
 }
 
@@ -197,7 +201,7 @@ int mfi_crew_share(struct mfi_walk *walk, char *entries, size_t size) {
     if (crew == NULL || size < MFI_SHARED)
         return 0;
     lock(crew);
-    const int wanted = start(crew) && crew->batch_count < crew->threads;
+    const int wanted = call_help(crew) && crew->batch_count < crew->threads;
     unlock(crew);
     const size_t names = walk->names.size;
     const int r = wanted ? push_directories(walk, entries, size) : 0;
@@ -339,12 +343,10 @@ static int hand_over(struct mfi_crew *crew, struct mfi_walk *walk, struct node *
     const struct mfi_frame *frame = mfi_walk_top(walk);
     lock(crew);
     const struct node *node = NULL;
-    if (crew->open_count < MFI_OPEN_NODES && (!crew->started || crew->threads > 0))
+    if (crew->open_count < MFI_OPEN_NODES && (!crew->complete || crew->threads > 0))
         node = open_node(crew, walk, parent, frame);
     if (node != NULL) {
         walk->depth = 1; /* the frame is the node's now */
-        if (last_name(node) > frame->pending)
-            (void)start(crew);
         (void)pthread_cond_broadcast(&crew->work);
     }
     unlock(crew);
@@ -412,9 +414,13 @@ static void take_work(struct mfi_crew *crew, struct mfi_walk *walk) {
     if (batch != NULL) {
         help(crew, walk, batch);
     } else if (node == NULL) {
+        crew->idle++;
         (void)pthread_cond_wait(&crew->work, &crew->lock);
+        crew->idle--;
     } else {
         int r = take_name(node, walk);
+        if (find_node(crew) != NULL)
+            (void)call_help(crew);
         unlock(crew);
         if (r == 0)
             r = empty_taken(crew, walk, node);
@@ -454,8 +460,6 @@ static int empty_below(struct mfi_crew *crew, struct mfi_walk *chief) {
     char *entries = mfi_sys.malloc(MFI_ENTRIES);
     lock(crew);
     struct node *node = entries == NULL ? NULL : open_node(crew, chief, NULL, root);
-    if (node != NULL && last_name(node) > root->pending)
-        (void)start(crew);
     (void)pthread_cond_broadcast(&crew->work);
     unlock(crew);
     if (node == NULL) {
@@ -492,7 +496,7 @@ int mfi_crew_empty(struct mfi_walk *walk) {
         r = empty_below(&crew, walk);
     lock(&crew);
     end_work(&crew, r);
-    crew.over = crew.started = 1; /* nobody is started any more */
+    crew.over = crew.complete = 1;
     (void)pthread_cond_broadcast(&crew.work);
     unlock(&crew);
     for (unsigned i = 0; i < crew.threads; i++)

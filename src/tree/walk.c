@@ -8,12 +8,13 @@
  *                 At the most MFI_OPEN_ANCESTORS and two more descriptors are open, and fewer
  *                 where the process has none left: a closed ancestor is opened again by "..", or
  *                 down from the root.
- *                 The mode of a directory is changed only through a descriptor, only if it is this
- *                 user's and lacks a right that the work was refused for.
- * Not handled     a bind mount of the same file system on a kernel before 5.8 that is seen only as
- *                 the root, with keep_root: nothing but the mount table tells it from a directory.
- * Why this way    a descriptor for each level ends with the limit on descriptors, a path for each
- *                 level with PATH_MAX and with whoever swaps a component, recursion with the stack.
+ *                 A walk that stands in a directory of another's (one thread of a crew) goes down
+ * from there and never above it. The mode of a directory is changed only through a descriptor, only
+ * if it is this user's and lacks a right that the work was refused for. Not handled     a bind
+ * mount of the same file system on a kernel before 5.8 that is seen only as the root, with
+ * keep_root: nothing but the mount table tells it from a directory. Why this way    a descriptor
+ * for each level ends with the limit on descriptors, a path for each level with PATH_MAX and with
+ * whoever swaps a component, recursion with the stack.
  */
 #define _GNU_SOURCE
 #include "walk.h"

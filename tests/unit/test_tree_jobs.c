@@ -282,7 +282,7 @@ static void where_no_thread_can_be_started_it_goes_on_with_fewer(void **state) {
         fill_flat(mft_path("root/dir-0/dir-0"), 3000, 0);
         mft_fault_refuse("thread", n, -EAGAIN, 1);
         mft_ok(remove_by(root, 4, NULL));
-        assert_int_equal(mft_fault_calls("thread"), n);
+        assert_in_range(mft_fault_calls("thread"), 1, n);
         mft_fault_end();
         assert_false(mft_exists(root));
     }
