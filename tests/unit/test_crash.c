@@ -260,6 +260,8 @@ static void killed_before_every_call_nothing_is_left_after_one_reaping(void **st
 
 static void told_to_stop_before_every_call_nothing_is_left_at_all(void **state) {
     (void)state;
+    if (mft_wrapped())
+        mft_skip("valgrind cannot deliver a signal that deep in a forked child");
     prepare();
     const long kills = sweep_all(MFT_FAULT_TERM);
     print_message("%ld points of SIGTERM, 0 leftovers\n", kills);
