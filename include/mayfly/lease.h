@@ -16,6 +16,8 @@
  * Not covered: what was made within the last seconds before a power cut, where the file system had
  * not yet written the journal; names that mayfly_mkstemp and mayfly_mkdtemp made, which are the
  * caller's; kept files and directories; names on a directory that no longer has its path.
+ * A program that closes descriptors it does not know gives its lock away; a reaper sees that it is
+ * alive, unless it runs in another pid namespace.
  */
 #ifndef MAYFLY_LEASE_H
 #define MAYFLY_LEASE_H

@@ -10,7 +10,8 @@
  *             Its descriptor is no lower than 3, and never closed by us: that would give the lock
  *             back (fcntl(2)).
  * Not handled a program that closes descriptors it does not know loses the lock. A reaper then
- *             finds by pid and start time that it is alive, and leaves it (journal_read.c).
+ *             finds by pid and start time that it is alive, and leaves it (journal_read.c); but not
+ *             a reaper in another pid namespace that shares the directory.
  * Why fcntl   and not flock: a forked child would go on holding it, and keep everything of a dead
  *             parent's. Passing the lease on is asked for (lease.c) and is what flock is used for.
  */

@@ -80,7 +80,11 @@ static int use_directories(mayfly_error *error) {
 }
 
 static int use_everything(mayfly_error *error) {
-    const int r = use_files(error);
+    int r = use_files(error);
+    if (r == 0)
+        r = mayfly_replace_with(target, "the new one", 11,
+                                &(mayfly_replace_options){.durability = MAYFLY_DURABILITY_FULL},
+                                error);
     return r < 0 ? r : use_directories(error);
 }
 
@@ -167,6 +171,7 @@ static void every_call_may_fail_with_every_errno(void **state) {
 static void every_allocation_may_fail_and_all_after_it(void **state) {
     (void)state;
     static const char *const kinds[] = {"malloc", "calloc", "realloc"};
+    long points = 0;
     target = mft_path("target");
     mayfly_set_event_hook(note_made, NULL);
     for (int kind = 0; kind < 3; kind++)
@@ -184,8 +189,11 @@ static void every_allocation_may_fail_and_all_after_it(void **state) {
             assert_int_equal(mkdir(mft_tmp(), 0700), 0);
             if (refused == 0)
                 break;
+            points++;
         }
     mayfly_set_event_hook(NULL, NULL);
+    print_message("%ld allocations refused\n", points);
+    assert_true(points > 50);
 }
 
 int main(void) {
