@@ -53,8 +53,8 @@ typedef struct mayfly_replace_options {
     bool preserve_best; /* as many of them as this user may set */
     const char *backup; /* the old content gets this name, too, in place of what has it; a relative
                            one lies beside the target. NULL: no backup */
-    uint32_t permissions; /* of a new file; 0: 0666 less what the umask takes; an old one's are
-                             never widened */
+    uint32_t permissions; /* 0: those of the old file; of a new one 0666 less what the umask takes.
+                             An old one's are never widened */
     const char *mode;     /* as of mayfly_file_options: "w+b"; "w" for text */
     const char *encoding, *newline;
     uint64_t max_bytes; /* 0: no limit */

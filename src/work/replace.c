@@ -20,9 +20,10 @@
 struct mayfly_replace {
     mayfly_replace_options options;
     mayfly_file *file;
-    char *target; /* absolute; where a link that is followed leads to */
-    char *dir;    /* its directory, with a slash at its end */
-    char *backup; /* absolute; NULL: none */
+    char *target;      /* absolute; where a link that is followed leads to */
+    char *dir;         /* its directory, with a slash at its end */
+    char *backup;      /* absolute; NULL: none */
+    uint32_t old_mode; /* permissions of the old file; 0: there is none */
     bool committed;
 };
 
@@ -105,6 +106,8 @@ static int check_target(mayfly_replace *replace, mayfly_error *error) {
                         "is a directory; name a file in it");
     if (options->no_clobber && st.st_mode != 0)
         return mfi_fail_call(error, -EEXIST, "replace", replace->target, -1);
+    if (S_ISREG(st.st_mode))
+        replace->old_mode = (uint32_t)st.st_mode & 0777u;
     if (st.st_mode != 0 && !S_ISLNK(st.st_mode) && st.st_nlink > 1 &&
         options->hard_links == MAYFLY_HARD_LINKS_REFUSE)
         return mfi_fail(error, -EMLINK, "replace", replace->target,
@@ -129,6 +132,13 @@ static int check_options(const mayfly_replace_options *options, const char *targ
     return 0;
 }
 
+/* What was asked for, else the old one's, else what the umask leaves. */
+static uint32_t permissions_of(const mayfly_replace *replace) {
+    if (replace->options.permissions != 0)
+        return replace->options.permissions;
+    return replace->old_mode != 0 ? replace->old_mode : 0666u & ~mfi_umask();
+}
+
 static int make_file(mayfly_replace *replace, mayfly_error *error) {
     const mayfly_replace_options *options = &replace->options;
     const mayfly_file_options wanted = {
@@ -137,7 +147,7 @@ static int make_file(mayfly_replace *replace, mayfly_error *error) {
         .newline = options->newline,
         .dir = replace->dir,
         .max_bytes = options->max_bytes,
-        .permissions = options->permissions != 0 ? options->permissions : 0666u & ~mfi_umask(),
+        .permissions = permissions_of(replace),
     };
     int r = mayfly_temporary_file(&wanted, &replace->file, error);
     if (r == 0 && !mayfly_file_nameless(replace->file)) {

@@ -106,7 +106,12 @@ static void a_new_file_has_the_mode_that_the_umask_allows(void **state) {
     (void)umask(022);
     assert_int_equal(chmod(target, 0600), 0);
     mft_ok(replace_by("y", NULL, &mft_error));
+    assert_int_equal(mft_mode(target), 0600);
+    mft_ok(replace_by("z", &(mayfly_replace_options){.permissions = 0666}, &mft_error));
     assert_int_equal(mft_mode(target), 0600); /* never wider than the old one */
+    assert_int_equal(chmod(target, 0755), 0);
+    mft_ok(replace_by("script", NULL, &mft_error));
+    assert_int_equal(mft_mode(target), 0755);
     (void)unlink(target);
     mft_ok(replace_by("x", &(mayfly_replace_options){.permissions = 0664}, &mft_error));
     assert_int_equal(mft_mode(target), 0664);
