@@ -85,10 +85,6 @@ uint64_t mfi_head_sum(const struct mfi_journal_head *head) {
 
 /* ---- cells ----------------------------------------------------------------------------------- */
 
-static void put_text(struct mfi_cell *cell, size_t at, const char *text, size_t size) {
-    memcpy(cell->text + at, text, size);
-}
-
 /* The part [from, from + MFI_CELL_TEXT) of "dir/name" goes into the cell. */
 static void fill_text(struct mfi_cell *cell, size_t from, const char *dir, size_t dir_size,
                       const char *name, size_t name_size) {
@@ -97,13 +93,13 @@ static void fill_text(struct mfi_cell *cell, size_t from, const char *dir, size_
     for (size_t i = end - from; i < padded(end - from); i++)
         cell->text[i] = '\0';
     if (from < dir_size)
-        put_text(cell, 0, dir + from, (dir_size < end ? dir_size : end) - from);
+        memcpy(cell->text, dir + from, (dir_size < end ? dir_size : end) - from);
     if (from <= dir_size && dir_size < end)
         cell->text[dir_size - from] = '/';
     const size_t name_at = dir_size + 1;
     if (end > name_at) {
         const size_t skip = from > name_at ? from - name_at : 0;
-        put_text(cell, name_at + skip - from, name + skip, end - name_at - skip);
+        memcpy(cell->text + name_at + skip - from, name + skip, end - name_at - skip);
     }
 }
 

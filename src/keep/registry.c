@@ -306,6 +306,12 @@ char *mfi_slot_path(const struct mfi_slot *slot) {
     return path;
 }
 
+/* Whether what has the name is the inode that was armed. */
+static int is_armed_inode(const struct mfi_slot *slot, const struct stat *st) {
+    return (uint64_t)st->st_dev == slot->identity.device && st->st_ino == slot->identity.inode &&
+           mfi_slot_same_birth(slot, slot->parent->fd, slot->name);
+}
+
 int mfi_slot_check(const struct mfi_slot *slot, mayfly_error *error) {
     struct stat st;
     const int r = mfi_sys.fstatat(slot->parent->fd, slot->name, &st, AT_SYMLINK_NOFOLLOW);
@@ -314,8 +320,7 @@ int mfi_slot_check(const struct mfi_slot *slot, mayfly_error *error) {
                         "the file is no longer there: it was removed or renamed by somebody else");
     if (r < 0)
         return mfi_fail_call(error, r, "fstatat", slot->name, slot->parent->fd);
-    if ((uint64_t)st.st_dev != slot->identity.device || st.st_ino != slot->identity.inode ||
-        !mfi_slot_same_birth(slot, slot->parent->fd, slot->name))
+    if (!is_armed_inode(slot, &st))
         return mfi_fail(error, MAYFLY_E_REPLACED, "fstatat", slot->name,
                         "another file has this name by now; it was left alone");
     return 0;
@@ -435,8 +440,7 @@ static int sweep_slot_in_handler(struct mfi_slot *slot) {
         return r == -ENOENT || r == MAYFLY_E_REPLACED ? 0 : r;
     }
     if (mfi_sys.fstatat(now.parent->fd, now.name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-        (uint64_t)st.st_dev == now.identity.device && st.st_ino == now.identity.inode &&
-        mfi_slot_same_birth(&now, now.parent->fd, now.name))
+        is_armed_inode(&now, &st))
         unlink_slot(&now);
     return 0;
 }

@@ -14,7 +14,7 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
 
-#include "tree.h"
+#include "walk.h"
 
 enum {
     ENTRIES = 16384,
@@ -41,10 +41,6 @@ static void next_name(char *to) {
         number /= 10;
     } while (number > 0);
     to[at] = '\0';
-}
-
-static int is_dot(const char *name) {
-    return name[0] == '.' && (name[1] == '\0' || (name[1] == '.' && name[2] == '\0'));
 }
 
 /* unlink, or rmdir where it is a directory. */
@@ -102,7 +98,7 @@ static void for_entries(struct strip *strip, int dir, char *entries,
         n = mfi_sys.getdents(dir, entries, ENTRIES);
         for (const char *at = entries; at < entries + n;) {
             const struct mfi_dirent *entry = (const struct mfi_dirent *)(const void *)at;
-            if (!is_dot(entry->name))
+            if (!mfi_is_dot(entry->name))
                 each(strip, dir, entry);
             at += entry->length;
         }

@@ -3,7 +3,7 @@
  * D1, D2: removing a tree, all of it and nothing else.
  */
 #define _GNU_SOURCE
-#include "../lib/harness.h"
+#include "../lib/trees.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,33 +21,14 @@
 #include "../../src/tree/tree.h"
 #include "../lib/fault.h"
 
-static char *tree(const char *name) {
-    char *path = mft_path(name);
-    assert_int_equal(mkdir(path, 0700), 0);
-    return path;
-}
-
-static void fill(const char *dir, int depth, int width) {
-    char path[4096];
-    for (int i = 0; i < width; i++) {
-        snprintf(path, sizeof path, "%s/file-%d", dir, i);
-        mft_write(path, "x");
-        snprintf(path, sizeof path, "%s/dir-%d", dir, i);
-        if (depth > 0) {
-            assert_int_equal(mkdir(path, 0755), 0);
-            fill(path, depth - 1, width);
-        }
-    }
-}
-
 static void D2_a_tree_goes_with_everything_below_it(void **state) {
     (void)state;
-    char *root = tree("root");
-    fill(root, 3, 5);
+    char *root = mft_tree("root");
+    mft_fill(root, 3, 5);
     mft_ok(mayfly_remove_tree(root, NULL, NULL, &mft_error));
     assert_false(mft_exists(root));
     mft_ok(mayfly_remove_tree(root, NULL, NULL, &mft_error)); /* gone already */
-    root = tree("again");
+    root = mft_tree("again");
     char slashed[4200];
     snprintf(slashed, sizeof slashed, "%s//", root);
     mft_ok(mayfly_remove_tree(slashed, NULL, NULL, &mft_error));
@@ -55,7 +36,7 @@ static void D2_a_tree_goes_with_everything_below_it(void **state) {
 
 static void D2_a_file_or_a_link_goes_and_not_what_it_leads_to(void **state) {
     (void)state;
-    char *file = mft_path("file"), *to_dir = mft_path("to-dir"), *dir = tree("dir");
+    char *file = mft_path("file"), *to_dir = mft_path("to-dir"), *dir = mft_tree("dir");
     mft_write(file, "x");
     mft_write(mft_path("dir/inside"), "x");
     assert_int_equal(symlink(dir, to_dir), 0);
@@ -75,7 +56,7 @@ static void D2_paths_that_name_no_entry_are_refused(void **state) {
 
 static void links_fifos_and_sockets_are_removed_and_never_opened_or_followed(void **state) {
     (void)state;
-    char *root = tree("root"), *outside = tree("outside");
+    char *root = mft_tree("root"), *outside = mft_tree("outside");
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     mft_write(mft_path("outside/canary"), "alive");
     assert_int_equal(chmod(mft_path("outside/canary"), 0400), 0);
@@ -93,43 +74,13 @@ static void links_fifos_and_sockets_are_removed_and_never_opened_or_followed(voi
     mft_remove(outside);
 }
 
-/* Makes `depth` directories, one in the other. */
-static void dig(const char *root, int depth) {
-    int at = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    for (int i = 0; i < depth; i++) {
-        if (mkdirat(at, "d", 0700) != 0)
-            abort();
-        const int next = openat(at, "d", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        (void)close(at);
-        at = next;
-    }
-    (void)close(at);
-}
-
-static void *remove_with_small_stack(void *root) {
-    return (void *)(intptr_t)mayfly_remove_tree(root, NULL, NULL, NULL);
-}
-
-static int with_few_descriptors(void *root) {
-    const struct rlimit limit = {16, 16};
-    pthread_attr_t attributes;
-    pthread_t thread;
-    void *result = NULL;
-    if (setrlimit(RLIMIT_NOFILE, &limit) != 0 || pthread_attr_init(&attributes) != 0 ||
-        pthread_attr_setstacksize(&attributes, 256 * 1024) != 0 ||
-        pthread_create(&thread, &attributes, remove_with_small_stack, root) != 0 ||
-        pthread_join(thread, &result) != 0)
-        return 1;
-    return result == NULL ? 0 : 2;
-}
-
 static void CVE_2021_3997_depth_takes_no_stack_and_few_descriptors(void **state) {
     (void)state;
     if (mft_wrapped())
         mft_skip("what the test runs under needs descriptors of its own");
-    char *root = tree("root");
-    dig(root, 10000);
-    assert_int_equal(mft_fork(with_few_descriptors, root), 0);
+    char *root = mft_tree("root");
+    mft_dig(root, 10000, 0);
+    assert_int_equal(mft_fork(mft_remove_with_little, &(struct mft_removal){root, 0}), 0);
     assert_false(mft_exists(root));
 }
 
@@ -147,16 +98,16 @@ static void with_three_descriptors_left_it_still_gets_everywhere(void **state) {
     (void)state;
     if (mft_wrapped())
         mft_skip("what the test runs under needs descriptors of its own");
-    char *root = tree("root");
-    dig(root, 100);
-    fill(root, 2, 3);
+    char *root = mft_tree("root");
+    mft_dig(root, 100, 0);
+    mft_fill(root, 2, 3);
     assert_int_equal(mft_fork(no_descriptors_left, root), 0);
     assert_false(mft_exists(root));
 }
 
 static void one_directory_may_hold_very_many(void **state) {
     (void)state;
-    char *root = tree("root");
+    char *root = mft_tree("root");
     const int at = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     for (int i = 0; i < 20000; i++) {
         char name[32];
@@ -189,17 +140,12 @@ static int as_user_leaving_modes(void *root) {
     return mayfly_remove_tree(root, &options, NULL, NULL) == MAYFLY_E_LEFTOVER ? 0 : 2;
 }
 
-static void give_away(const char *path) {
-    if (geteuid() == 0 && lchown(path, 65534, 65534) != 0)
-        abort();
-}
-
 static void directories_of_our_own_are_repaired_whatever_their_mode_is(void **state) {
     (void)state;
     static const mode_t modes[] = {0000, 0100, 0200, 0300, 0400, 0500, 0600};
-    char *root = tree("root");
+    char *root = mft_tree("root");
     assert_int_equal(chmod(mft_tmp(), 0777), 0);
-    give_away(root);
+    mft_give_away(root);
     for (size_t i = 0; i < 7; i++) {
         char path[4200], inner[4300];
         snprintf(path, sizeof path, "%s/%04o", root, (unsigned)modes[i]);
@@ -207,9 +153,9 @@ static void directories_of_our_own_are_repaired_whatever_their_mode_is(void **st
         assert_int_equal(mkdir(path, 0700) | mkdir(inner, 0700), 0);
         snprintf(inner, sizeof inner, "%s/inner/file", path);
         mft_write(inner, "x");
-        give_away(path);
+        mft_give_away(path);
         snprintf(inner, sizeof inner, "%s/inner", path);
-        give_away(inner);
+        mft_give_away(inner);
         assert_int_equal(chmod(inner, modes[i]) | chmod(path, modes[i]), 0);
     }
     assert_int_equal(mft_fork(as_user_leaving_modes, root), 0);
@@ -221,7 +167,7 @@ static void directories_of_others_keep_their_modes(void **state) {
     (void)state;
     if (geteuid() != 0)
         mft_skip("only root can make a directory that belongs to somebody else");
-    char *root = tree("root"), *theirs = tree("root/theirs");
+    char *root = mft_tree("root"), *theirs = mft_tree("root/theirs");
     mft_write(mft_path("root/theirs/file"), "x");
     assert_int_equal(chmod(mft_tmp(), 0777) | chmod(root, 0777) | chmod(theirs, 0500), 0);
     assert_int_equal(mft_fork(as_user, root), 2 << 8);
@@ -241,11 +187,11 @@ static int keep_some(int dir, const char *name, int flags) {
 
 static void what_cannot_be_removed_is_listed_and_the_rest_goes(void **state) {
     (void)state;
-    char *root = tree("root");
+    char *root = mft_tree("root");
     mayfly_auto(mayfly_leftovers) left = NULL;
     const char *path = NULL;
     int code = 0;
-    fill(root, 1, 4);
+    mft_fill(root, 1, 4);
     mft_write(mft_path("root/dir-1/immutable-1"), "x");
     mft_write(mft_path("root/immutable-2"), "x");
     mfi_sys.unlinkat = keep_some;
@@ -270,7 +216,7 @@ static void what_cannot_be_removed_is_listed_and_the_rest_goes(void **state) {
 
 static void a_mount_inside_is_left_with_what_is_in_it(void **state) {
     (void)state;
-    char *root = tree("root"), *mounted = tree("root/mounted");
+    char *root = mft_tree("root"), *mounted = mft_tree("root/mounted");
     mayfly_auto(mayfly_leftovers) left = NULL;
     const char *path = NULL;
     int code = 0;
@@ -297,7 +243,8 @@ static void a_mount_inside_is_left_with_what_is_in_it(void **state) {
 
 static void a_bind_mount_of_the_same_file_system_is_left_too(void **state) {
     (void)state;
-    char *root = tree("root"), *mounted = tree("root/mounted"), *outside = tree("outside");
+    char *root = mft_tree("root"), *mounted = mft_tree("root/mounted"),
+         *outside = mft_tree("outside");
     mft_write(mft_path("outside/canary"), "alive");
     if (mount(outside, mounted, "none", MS_BIND, NULL) != 0) {
         mft_remove(root);
@@ -328,8 +275,8 @@ static int refill(int dir, const char *name, int flags) {
 
 static void a_directory_that_is_refilled_is_emptied_again_but_not_for_ever(void **state) {
     (void)state;
-    char *root = tree("root");
-    (void)tree("root/sub");
+    char *root = mft_tree("root");
+    (void)mft_tree("root/sub");
     hook_path = mft_path("root/sub/file");
     mft_write(hook_path, "x");
     mfi_sys.unlinkat = refill;
@@ -337,8 +284,8 @@ static void a_directory_that_is_refilled_is_emptied_again_but_not_for_ever(void 
     mft_ok(mayfly_remove_tree(root, NULL, NULL, &mft_error));
     mfi_sys = mfi_sys_real;
     assert_false(mft_exists(root));
-    (void)tree("root");
-    (void)tree("root/sub");
+    (void)mft_tree("root");
+    (void)mft_tree("root/sub");
     mft_write(hook_path, "x");
     mfi_sys.unlinkat = refill;
     hook_count = 1 << 30;
@@ -357,11 +304,11 @@ static int move_away(int dir, const char *name, int flags) {
 static void CVE_2002_0435_a_directory_moved_out_does_not_lead_the_way_out(void **state) {
     (void)state;
     for (int when = 0; when < 60; when += 3) {
-        char *root = tree("root"), *outside = tree("outside");
-        (void)tree("root/sub");
-        dig(mft_path("root/sub"), 30); /* deeper than what is held open */
-        fill(mft_path("root/sub"), 1, 3);
-        fill(root, 1, 3);
+        char *root = mft_tree("root"), *outside = mft_tree("outside");
+        (void)mft_tree("root/sub");
+        mft_dig(mft_path("root/sub"), 30, 0); /* deeper than what is held open */
+        mft_fill(mft_path("root/sub"), 1, 3);
+        mft_fill(root, 1, 3);
         mft_write(mft_path("outside/canary"), "alive");
         hook_path = mft_path("root/sub");
         hook_other = mft_path("outside/moved");
@@ -396,12 +343,12 @@ static void *swap(void *context) {
 
 static void CVE_2022_21658_a_directory_swapped_for_a_link_is_not_followed(void **state) {
     (void)state;
-    char *outside = tree("outside");
+    char *outside = mft_tree("outside");
     mft_write(mft_path("outside/canary"), "alive");
     for (int round = 0; round < 200; round++) {
-        char *root = tree("root");
-        (void)tree("root/sub");
-        fill(mft_path("root/sub"), 0, 3);
+        char *root = mft_tree("root");
+        (void)mft_tree("root/sub");
+        mft_fill(mft_path("root/sub"), 0, 3);
         struct racer racer = {0, mft_path("root/sub"), mft_path("root/aside"),
                               mft_path("root/link")};
         assert_int_equal(symlink(outside, racer.link), 0);
@@ -415,7 +362,7 @@ static void CVE_2022_21658_a_directory_swapped_for_a_link_is_not_followed(void *
         mft_remove(root);
         if (round % 20 == 19) { /* paths are kept until the test ends */
             mft_remove(outside);
-            outside = tree("outside");
+            outside = mft_tree("outside");
             mft_write(mft_path("outside/canary"), "alive");
         }
     }
@@ -424,7 +371,7 @@ static void CVE_2022_21658_a_directory_swapped_for_a_link_is_not_followed(void *
 
 static void another_directory_of_that_name_is_left_alone(void **state) {
     (void)state;
-    char *root = tree("root");
+    char *root = mft_tree("root");
     static const mayfly_tree_options defaults;
     const struct mfi_identity other = {1, 12345};
     mft_write(mft_path("root/file"), "x");
@@ -451,17 +398,17 @@ static int stop_at_once(const mayfly_tree_progress *progress, void *user) {
 
 static void keep_root_empties_it_and_progress_is_told(void **state) {
     (void)state;
-    char *root = tree("root");
+    char *root = mft_tree("root");
     uint64_t removed = 0;
     int calls = 0;
-    fill(root, 2, 3);
+    mft_fill(root, 2, 3);
     mft_ok(mayfly_remove_tree(
         root,
         &(mayfly_tree_options){.keep_root = true, .progress = count_progress, .user = &removed},
         NULL, &mft_error));
     assert_int_equal(removed, 3 + 9 + 27 + 3 + 9);
     assert_int_equal(mft_entries(root), 0);
-    fill(root, 2, 3);
+    mft_fill(root, 2, 3);
     mft_fails(-ECANCELED,
               mayfly_remove_tree(root,
                                  &(mayfly_tree_options){.progress = stop_at_once, .user = &calls},
@@ -478,7 +425,7 @@ static void every_failing_call_leaves_it_to_be_finished(void **state) {
             char root[64];
             snprintf(root, sizeof root, "%.50s/r", mft_tmp());
             assert_int_equal(mkdir(root, 0700), 0);
-            fill(root, 1, 2);
+            mft_fill(root, 1, 2);
             mft_fault_refuse(NULL, n, codes[c], 0);
             const int r = mayfly_remove_tree(root, NULL, NULL, &mft_error);
             const long refused = mft_fault_refused();

@@ -4,7 +4,7 @@
  * less, too little memory; and what callers are told about it.
  */
 #define _GNU_SOURCE
-#include "../lib/harness.h"
+#include "../lib/trees.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,20 +15,6 @@
 
 #include "../../src/base/sys.h"
 #include "../lib/fault.h"
-
-static char *tree(const char *name) {
-    char *path = mft_path(name);
-    assert_int_equal(mkdir(path, 0700), 0);
-    return path;
-}
-
-static void expect_left(const mayfly_leftovers *left, size_t index, const char *path, int code) {
-    const char *found = NULL;
-    int why = 0;
-    assert_int_equal(mayfly_leftovers_get(left, index, &found, &why), 0);
-    assert_string_equal(found, path);
-    assert_int_equal(why, code);
-}
 
 /* ---- without rights -------------------------------------------------------------------------- */
 
@@ -70,30 +56,17 @@ static void expect_as_nobody(struct unprivileged want) {
         fail_msg("step %d is not as expected (status 0x%x)", (status >> 8) & 0xff, status);
 }
 
-static void give_away(const char *path) {
-    if (geteuid() == 0 && lchown(path, 65534, 65534) != 0)
-        abort();
-}
-
-/* A tree of the unprivileged user's, in a place where it may be removed. */
-static char *tree_of_nobody(const char *name) {
-    char *path = tree(name);
-    assert_int_equal(chmod(mft_tmp(), 0777), 0);
-    give_away(path);
-    return path;
-}
-
 static void an_empty_directory_goes_though_it_cannot_be_opened(void **state) {
     (void)state;
-    char *root = tree_of_nobody("root"), *closed = tree("root/closed");
-    give_away(closed);
+    char *root = mft_tree_of_nobody("root"), *closed = mft_tree("root/closed");
+    mft_give_away(closed);
     assert_int_equal(chmod(closed, 0), 0);
     expect_as_nobody((struct unprivileged){.path = root, .options = {.leave_modes = true}});
     assert_false(mft_exists(root));
     if (geteuid() != 0)
         mft_skip("only root can make a directory that belongs to somebody else");
-    root = tree_of_nobody("root");
-    (void)tree("root/theirs");
+    root = mft_tree_of_nobody("root");
+    (void)mft_tree("root/theirs");
     assert_int_equal(chmod(root, 0500), 0);
     expect_as_nobody((struct unprivileged){.path = root, .changes_of_mode = 1});
     assert_false(mft_exists(root));
@@ -101,7 +74,7 @@ static void an_empty_directory_goes_though_it_cannot_be_opened(void **state) {
 
 static void a_file_that_must_stay_is_left_for_the_right_reason(void **state) {
     (void)state;
-    char *dir = tree_of_nobody("dir"), *file = mft_path("dir/file");
+    char *dir = mft_tree_of_nobody("dir"), *file = mft_path("dir/file");
     mft_write(file, "x");
     assert_int_equal(chmod(dir, 0500), 0);
     expect_as_nobody((struct unprivileged){.path = file,
@@ -115,10 +88,10 @@ static void a_file_that_must_stay_is_left_for_the_right_reason(void **state) {
 
 static void modes_are_changed_only_where_it_is_needed(void **state) {
     (void)state;
-    char *root = tree_of_nobody("root");
-    give_away(tree("root/plain"));
-    give_away(tree("root/readonly"));
-    give_away(tree("root/readonly/empty"));
+    char *root = mft_tree_of_nobody("root");
+    mft_give_away(mft_tree("root/plain"));
+    mft_give_away(mft_tree("root/readonly"));
+    mft_give_away(mft_tree("root/readonly/empty"));
     assert_int_equal(chmod(mft_path("root/readonly"), 0500), 0);
     expect_as_nobody((struct unprivileged){.path = root, .changes_of_mode = 1});
     assert_false(mft_exists(root));
@@ -128,9 +101,9 @@ static void what_nobody_may_open_is_listed_once(void **state) {
     (void)state;
     if (geteuid() != 0)
         mft_skip("only root can make a directory that belongs to somebody else");
-    char *root = tree_of_nobody("root"), *theirs = tree("root/theirs");
+    char *root = mft_tree_of_nobody("root"), *theirs = mft_tree("root/theirs");
     mft_write(mft_path("root/theirs/file"), "x");
-    give_away(tree("root/mine"));
+    mft_give_away(mft_tree("root/mine"));
     expect_as_nobody((struct unprivileged){.path = root,
                                            .code = MAYFLY_E_LEFTOVER,
                                            .left = "theirs",
@@ -166,9 +139,9 @@ static int openat_of_directories_only(int dir, const char *name, int flags, mode
 
 static void nothing_but_directories_is_opened_where_types_are_unknown(void **state) {
     (void)state;
-    char *root = tree("root");
-    (void)tree("root/sub");
-    (void)tree("root/sub/deep");
+    char *root = mft_tree("root");
+    (void)mft_tree("root/sub");
+    (void)mft_tree("root/sub/deep");
     mft_write(mft_path("root/sub/file"), "x");
     assert_int_equal(mkfifo(mft_path("root/sub/fifo"), 0600), 0);
     assert_int_equal(symlink("/", mft_path("root/sub/link")), 0);
@@ -193,10 +166,11 @@ static int statmount_of_old(int fd, const char *path, struct mfi_mount *mount) {
 
 static void old_kernels_leave_bind_mounts_alone_too(void **state) {
     (void)state;
-    char *root = tree("root"), *mounted = tree("root/mounted"), *outside = tree("outside");
+    char *root = mft_tree("root"), *mounted = mft_tree("root/mounted"),
+         *outside = mft_tree("outside");
     mayfly_auto(mayfly_leftovers) left = NULL;
-    (void)tree("root/empty");
-    (void)tree("root/full");
+    (void)mft_tree("root/empty");
+    (void)mft_tree("root/full");
     mft_write(mft_path("root/full/file"), "x");
     mft_write(mft_path("outside/canary"), "alive");
     if (mount(outside, mounted, "none", MS_BIND, NULL) != 0) {
@@ -214,7 +188,7 @@ static void old_kernels_leave_bind_mounts_alone_too(void **state) {
     assert_int_equal(r, MAYFLY_E_LEFTOVER);
     assert_int_equal(itself, -EBUSY);
     assert_int_equal(mayfly_leftovers_count(left), 1);
-    expect_left(left, 0, "mounted", -EXDEV);
+    mft_expect_left(left, 0, "mounted", -EXDEV);
     assert_int_equal(mft_entries(root), 1);
     mft_remove(root);
     mft_remove(outside);
@@ -231,9 +205,9 @@ static int set_immutable(const char *path, int on) {
 
 static void an_immutable_file_is_left_and_listed(void **state) {
     (void)state;
-    char *root = tree("root"), *file = mft_path("root/sub/file");
+    char *root = mft_tree("root"), *file = mft_path("root/sub/file");
     mayfly_auto(mayfly_leftovers) left = NULL;
-    (void)tree("root/sub");
+    (void)mft_tree("root/sub");
     mft_write(file, "x");
     mft_write(mft_path("root/sub/other"), "x");
     if (set_immutable(file, 1) != 0) {
@@ -244,7 +218,7 @@ static void an_immutable_file_is_left_and_listed(void **state) {
     assert_int_equal(set_immutable(file, 0), 0);
     assert_int_equal(r, MAYFLY_E_LEFTOVER);
     assert_int_equal(mayfly_leftovers_count(left), 1);
-    expect_left(left, 0, "sub/file", -EPERM);
+    mft_expect_left(left, 0, "sub/file", -EPERM);
     assert_int_equal(mft_entries(mft_path("root/sub")), 1);
     mft_remove(root);
 }
@@ -259,17 +233,17 @@ static int no_descriptor_below(int dir, const char *name, int flags, mode_t mode
 
 static void without_descriptors_the_rest_goes(void **state) {
     (void)state;
-    char *root = tree("root");
+    char *root = mft_tree("root");
     mayfly_auto(mayfly_leftovers) left = NULL;
-    (void)tree("root/s-full");
-    (void)tree("root/s-empty");
+    (void)mft_tree("root/s-full");
+    (void)mft_tree("root/s-empty");
     mft_write(mft_path("root/s-full/file"), "x");
     mft_write(mft_path("root/file"), "x");
     mfi_sys.openat = no_descriptor_below;
     mft_fails(MAYFLY_E_LEFTOVER, mayfly_remove_tree(root, NULL, &left, &mft_error));
     mfi_sys = mfi_sys_real;
     assert_int_equal(mayfly_leftovers_count(left), 1);
-    expect_left(left, 0, "s-full", -EMFILE);
+    mft_expect_left(left, 0, "s-full", -EMFILE);
     assert_int_equal(mft_entries(root), 1);
     mft_remove(root);
 }
@@ -291,7 +265,7 @@ static void fill_flat(const char *root, int files) {
 
 static void of_very_many_left_the_first_are_listed_and_all_are_counted(void **state) {
     (void)state;
-    char *root = tree("root");
+    char *root = mft_tree("root");
     mayfly_auto(mayfly_leftovers) left = NULL;
     const char *path = NULL;
     int code = 0;
@@ -307,7 +281,7 @@ static void of_very_many_left_the_first_are_listed_and_all_are_counted(void **st
 
 static void without_memory_for_the_list_the_count_is_exact(void **state) {
     (void)state;
-    char *root = tree("root");
+    char *root = mft_tree("root");
     fill_flat(root, 40);
     static const char *const calls[] = {"calloc", "realloc", "malloc"};
     for (size_t c = 0; c < 3; c++)
@@ -362,17 +336,17 @@ static int tell(const mayfly_tree_progress *progress, void *user) {
 
 static void progress_counts_each_directory_that_it_tells_of(void **state) {
     (void)state;
-    char *root = tree("root");
+    char *root = mft_tree("root");
     struct told told = {0};
     const mayfly_tree_options options = {.progress = tell, .user = &told};
-    (void)tree("root/a");
-    (void)tree("root/a/b");
+    (void)mft_tree("root/a");
+    (void)mft_tree("root/a/b");
     mft_write(mft_path("root/a/b/file"), "x");
     mft_ok(mayfly_remove_tree(root, &options, NULL, &mft_error));
     assert_string_equal(told.paths, "a/b:1 a:2 .:3 ");
     assert_int_equal(told.files, 1);
     told = (struct told){0};
-    root = tree("root");
+    root = mft_tree("root");
     mft_ok(mayfly_remove_tree(root, &options, NULL, &mft_error)); /* empty, and told of as well */
     assert_string_equal(told.paths, ".:1 ");
     mft_ok(mayfly_remove_tree(root, &options, NULL, &mft_error)); /* gone: nothing to be told */
@@ -386,15 +360,15 @@ static void keep_root_leaves_a_file_alone(void **state) {
     mft_write(file, "x");
     mft_fails(MAYFLY_E_LEFTOVER, mayfly_remove_tree(file, &(mayfly_tree_options){.keep_root = true},
                                                     &left, &mft_error));
-    expect_left(left, 0, ".", -ENOTDIR);
+    mft_expect_left(left, 0, ".", -ENOTDIR);
     assert_true(mft_is(file, "x"));
     mft_remove(file);
 }
 
 static void a_directory_costs_six_calls_and_a_file_one(void **state) {
     (void)state;
-    char *root = tree("root");
-    (void)tree("root/sub");
+    char *root = mft_tree("root");
+    (void)mft_tree("root/sub");
     fill_flat(mft_path("root/sub"), 100);
     mft_fault_count();
     mft_ok(mayfly_remove_tree(root, NULL, NULL, &mft_error));

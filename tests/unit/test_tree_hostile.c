@@ -4,7 +4,7 @@
  * threads.
  */
 #define _GNU_SOURCE
-#include "../lib/harness.h"
+#include "../lib/trees.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,32 +21,11 @@
 
 #include "../../src/base/sys.h"
 
-static const unsigned jobs[] = {1, 2, 4};
-enum { JOBS = 3 };
-
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
 enum { SLOW = 1 };
 #else
 enum { SLOW = 0 };
 #endif
-
-static char *tree(const char *name) {
-    char *path = mft_path(name);
-    assert_int_equal(mkdir(path, 0700), 0);
-    return path;
-}
-
-static int remove_by(const char *root, unsigned n, mayfly_leftovers **ret_left) {
-    return mayfly_remove_tree(root, &(mayfly_tree_options){.jobs = n}, ret_left, &mft_error);
-}
-
-static void expect_left(const mayfly_leftovers *left, size_t index, const char *path, int code) {
-    const char *found = NULL;
-    int why = 0;
-    assert_int_equal(mayfly_leftovers_get(left, index, &found, &why), 0);
-    assert_string_equal(found, path);
-    assert_int_equal(why, code);
-}
 
 /* Directories "0", "1"... with as many files each, so that all threads have something to do. */
 static void fill(const char *root, int directories, int files) {
@@ -74,43 +53,6 @@ static const char *large_place(char *path, size_t size) {
 
 /* ---- size ------------------------------------------------------------------------------------ */
 
-/* Makes `depth` directories, one in the other; every `files`-th has a file besides. */
-static void dig(const char *root, int depth, int files) {
-    int at = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    for (int i = 0; i < depth; i++) {
-        if (mkdirat(at, "d", 0700) != 0 ||
-            (i % files == 0 && mknodat(at, "f", S_IFREG | 0600, 0) != 0))
-            abort();
-        const int next = openat(at, "d", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        (void)close(at);
-        at = next;
-    }
-    (void)close(at);
-}
-
-struct removal {
-    const char *root;
-    unsigned jobs;
-};
-
-static void *remove_with_small_stack(void *context) {
-    const struct removal *removal = context;
-    return (void *)(intptr_t)remove_by(removal->root, removal->jobs, NULL);
-}
-
-static int with_16_descriptors(void *removal) {
-    const struct rlimit limit = {16, 16};
-    pthread_attr_t attributes;
-    pthread_t thread;
-    void *result = NULL;
-    if (setrlimit(RLIMIT_NOFILE, &limit) != 0 || pthread_attr_init(&attributes) != 0 ||
-        pthread_attr_setstacksize(&attributes, 256 * 1024) != 0 ||
-        pthread_create(&thread, &attributes, remove_with_small_stack, removal) != 0 ||
-        pthread_join(thread, &result) != 0)
-        return 1;
-    return result == NULL ? 0 : 2;
-}
-
 static void CVE_2021_3997_a_hundred_thousand_levels_take_16_descriptors(void **state) {
     (void)state;
     if (mft_wrapped())
@@ -118,13 +60,13 @@ static void CVE_2021_3997_a_hundred_thousand_levels_take_16_descriptors(void **s
     char place[4200], root[4300];
     large_place(place, sizeof place);
     snprintf(root, sizeof root, "%s/root", place);
-    for (size_t i = 0; i < JOBS; i++) {
+    for (size_t i = 0; i < MFT_JOBS; i++) {
         assert_int_equal(mkdir(root, 0700), 0);
-        dig(root, SLOW ? 10000 : 100000, 1000);
-        struct removal removal = {root, jobs[i]};
-        const int status = mft_fork(with_16_descriptors, &removal);
+        mft_dig(root, SLOW ? 10000 : 100000, 1000);
+        struct mft_removal removal = {root, mft_jobs[i]};
+        const int status = mft_fork(mft_remove_with_little, &removal);
         if (status != 0 || mft_exists(root))
-            fail_msg("%u jobs: 0x%x", jobs[i], status);
+            fail_msg("%u jobs: 0x%x", mft_jobs[i], status);
     }
     assert_int_equal(rmdir(place), 0);
 }
@@ -137,8 +79,8 @@ static void one_directory_may_hold_a_million_entries(void **state) {
     const int many = SLOW || mft_wrapped() || strstr(place, "/dev/shm") == NULL ? 50000 : 1000000;
     if (many < 1000000)
         print_message("only %d entries: a million would take too long here\n", many);
-    for (size_t i = 0; i < JOBS; i++) {
-        const int count = jobs[i] == 2 ? many : many / 10;
+    for (size_t i = 0; i < MFT_JOBS; i++) {
+        const int count = mft_jobs[i] == 2 ? many : many / 10;
         assert_int_equal(mkdir(root, 0700), 0);
         const int at = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         for (int n = 0; n < count; n++) {
@@ -148,7 +90,7 @@ static void one_directory_may_hold_a_million_entries(void **state) {
                 abort();
         }
         assert_int_equal(close(at), 0);
-        mft_ok(remove_by(root, jobs[i], NULL));
+        mft_ok(mft_remove_by(root, mft_jobs[i], NULL));
         assert_false(mft_exists(root));
     }
     assert_int_equal(rmdir(place), 0);
@@ -156,16 +98,11 @@ static void one_directory_may_hold_a_million_entries(void **state) {
 
 /* ---- rights and kinds ------------------------------------------------------------------------ */
 
-static void give_away(const char *path) {
-    if (geteuid() == 0 && lchown(path, 65534, 65534) != 0)
-        abort();
-}
-
 static int remove_as_nobody(void *context) {
-    const struct removal *removal = context;
+    const struct mft_removal *removal = context;
     if (geteuid() == 0 && (setgid(65534) != 0 || setuid(65534) != 0))
         return 1;
-    return remove_by(removal->root, removal->jobs, NULL) == 0 ? 0 : 2;
+    return mft_remove_by(removal->root, removal->jobs, NULL) == 0 ? 0 : 2;
 }
 
 static void directories_without_rights_go_by_several_threads(void **state) {
@@ -173,9 +110,9 @@ static void directories_without_rights_go_by_several_threads(void **state) {
     static const mode_t modes[] = {0000, 0100, 0200, 0300, 0400, 0500, 0600};
     char *root = mft_path("root");
     assert_int_equal(chmod(mft_tmp(), 0777), 0);
-    for (size_t i = 0; i < JOBS; i++) {
-        (void)tree("root");
-        give_away(root);
+    for (size_t i = 0; i < MFT_JOBS; i++) {
+        (void)mft_tree("root");
+        mft_give_away(root);
         for (int n = 0; n < 28; n++) {
             char outer[4200], inner[4300], file[4400];
             snprintf(outer, sizeof outer, "%s/%d", root, n);
@@ -183,12 +120,12 @@ static void directories_without_rights_go_by_several_threads(void **state) {
             snprintf(file, sizeof file, "%s/file", inner);
             assert_int_equal(mkdir(outer, 0700) | mkdir(inner, 0700), 0);
             mft_write(file, "x");
-            give_away(outer);
-            give_away(inner);
+            mft_give_away(outer);
+            mft_give_away(inner);
             assert_int_equal(chmod(inner, modes[n / 4]) | chmod(outer, modes[n % 7]), 0);
         }
         assert_int_equal(chmod(root, 0500), 0);
-        struct removal removal = {root, jobs[i]};
+        struct mft_removal removal = {root, mft_jobs[i]};
         assert_int_equal(mft_fork(remove_as_nobody, &removal), 0);
         assert_false(mft_exists(root));
     }
@@ -213,26 +150,26 @@ static int count_attempts(int dir, const char *name, int flags) {
 
 static void immutable_files_are_reported_once_and_not_tried_for_ever(void **state) {
     (void)state;
-    char *root = tree("root");
+    char *root = mft_tree("root");
     fill(root, 8, 3);
     char *file = mft_path("root/1/file-1");
     if (set_immutable(file, 1) != 0) {
         mft_remove(root);
         mft_skip("no file can be made immutable here");
     }
-    for (size_t i = 0; i < JOBS; i++) {
+    for (size_t i = 0; i < MFT_JOBS; i++) {
         mayfly_auto(mayfly_leftovers) left = NULL;
         atomic_store(&attempts, 0);
         mfi_sys.unlinkat = count_attempts;
-        const int r = remove_by(root, jobs[i], &left);
+        const int r = mft_remove_by(root, mft_jobs[i], &left);
         mfi_sys = mfi_sys_real;
         if (r != MAYFLY_E_LEFTOVER || mayfly_leftovers_count(left) != 1 ||
             atomic_load(&attempts) > 10) {
             (void)set_immutable(file, 0);
-            fail_msg("%u jobs: %d, %zu left, %d attempts", jobs[i], r, mayfly_leftovers_count(left),
-                     atomic_load(&attempts));
+            fail_msg("%u jobs: %d, %zu left, %d attempts", mft_jobs[i], r,
+                     mayfly_leftovers_count(left), atomic_load(&attempts));
         }
-        expect_left(left, 0, "1/file-1", -EPERM);
+        mft_expect_left(left, 0, "1/file-1", -EPERM);
         assert_int_equal(mft_entries(root), 1);
     }
     assert_int_equal(set_immutable(file, 0), 0);
@@ -271,12 +208,12 @@ static void make_kinds(const char *dir, const char *outside) {
 
 static void fifos_sockets_and_devices_go_and_are_never_opened(void **state) {
     (void)state;
-    char *root = mft_path("root"), *outside = tree("outside");
+    char *root = mft_path("root"), *outside = mft_tree("outside");
     mft_write(mft_path("outside/canary"), "alive");
     if (geteuid() != 0)
         print_message("no devices: only root can make them\n");
-    for (size_t i = 0; i < JOBS; i++) {
-        (void)tree("root");
+    for (size_t i = 0; i < MFT_JOBS; i++) {
+        (void)mft_tree("root");
         fill(root, 4, 2);
         for (int n = 0; n < 4; n++) {
             char path[4200];
@@ -285,7 +222,7 @@ static void fifos_sockets_and_devices_go_and_are_never_opened(void **state) {
         }
         atomic_store(&wrongly_opened, 0);
         mfi_sys.openat = openat_of_directories_only;
-        mft_ok(remove_by(root, jobs[i], NULL));
+        mft_ok(mft_remove_by(root, mft_jobs[i], NULL));
         mfi_sys = mfi_sys_real;
         assert_false(mft_exists(root));
         assert_int_equal(atomic_load(&wrongly_opened), 0);
@@ -296,8 +233,9 @@ static void fifos_sockets_and_devices_go_and_are_never_opened(void **state) {
 
 static void mounts_inside_are_left_by_several_threads_too(void **state) {
     (void)state;
-    char *root = tree("root"), *mounted = tree("root/mounted"), *bound = tree("root/bound");
-    char *outside = tree("outside");
+    char *root = mft_tree("root"), *mounted = mft_tree("root/mounted"),
+         *bound = mft_tree("root/bound");
+    char *outside = mft_tree("outside");
     mft_write(mft_path("outside/canary"), "alive");
     if (mount("tmpfs", mounted, "tmpfs", 0, "size=64k") != 0) {
         mft_remove(root);
@@ -306,19 +244,19 @@ static void mounts_inside_are_left_by_several_threads_too(void **state) {
     }
     assert_int_equal(mount(outside, bound, "none", MS_BIND, NULL), 0);
     mft_write(mft_path("root/mounted/canary"), "alive");
-    int results[JOBS], entries[JOBS];
-    size_t counts[JOBS];
-    for (size_t i = 0; i < JOBS; i++) {
+    int results[MFT_JOBS], entries[MFT_JOBS];
+    size_t counts[MFT_JOBS];
+    for (size_t i = 0; i < MFT_JOBS; i++) {
         mayfly_auto(mayfly_leftovers) left = NULL;
         fill(root, 6, 3);
-        results[i] = remove_by(root, jobs[i], &left);
+        results[i] = mft_remove_by(root, mft_jobs[i], &left);
         counts[i] = mayfly_leftovers_count(left);
         entries[i] = mft_entries(root);
     }
     const int alive = mft_exists(mft_path("root/mounted/canary"));
     assert_int_equal(umount(mounted) | umount(bound), 0);
     assert_true(alive && mft_is(mft_path("outside/canary"), "alive"));
-    for (size_t i = 0; i < JOBS; i++) {
+    for (size_t i = 0; i < MFT_JOBS; i++) {
         assert_int_equal(results[i], MAYFLY_E_LEFTOVER);
         assert_int_equal(counts[i], 2);
         assert_int_equal(entries[i], 2);
@@ -345,13 +283,13 @@ static int refill(int dir, const char *name, int flags) {
 
 static void directories_that_are_always_refilled_are_given_up(void **state) {
     (void)state;
-    char *root = tree("root");
-    for (size_t i = 0; i < JOBS; i++) {
+    char *root = mft_tree("root");
+    for (size_t i = 0; i < MFT_JOBS; i++) {
         mayfly_auto(mayfly_leftovers) left = NULL;
         fill(root, 6, 2);
         atomic_store(&hook_count, 0);
         mfi_sys.unlinkat = refill;
-        mft_fails(MAYFLY_E_LEFTOVER, remove_by(root, jobs[i], &left));
+        mft_fails(MAYFLY_E_LEFTOVER, mft_remove_by(root, mft_jobs[i], &left));
         mfi_sys = mfi_sys_real;
         assert_int_equal(mayfly_leftovers_count(left), 6);
         assert_in_range(atomic_load(&hook_count), 6 * 16, 6 * 20);
@@ -383,7 +321,7 @@ static void *swap(void *context) {
 
 static void CVE_2022_21658_links_swapped_in_by_a_racer_lead_no_thread_out(void **state) {
     (void)state;
-    char *root = mft_path("root"), *outside = tree("outside");
+    char *root = mft_path("root"), *outside = mft_tree("outside");
     char *canary = mft_path("outside/canary");
     mft_write(canary, "alive");
     for (int round = 0; round < (SLOW ? 30 : 150); round++) {
@@ -392,7 +330,7 @@ static void CVE_2022_21658_links_swapped_in_by_a_racer_lead_no_thread_out(void *
         struct racer racer = {0, root, outside};
         pthread_t thread;
         assert_int_equal(pthread_create(&thread, NULL, swap, &racer), 0);
-        (void)remove_by(root, jobs[round % JOBS], NULL);
+        (void)mft_remove_by(root, mft_jobs[round % MFT_JOBS], NULL);
         atomic_store(&racer.stop, 1);
         assert_int_equal(pthread_join(thread, NULL), 0);
         if (!mft_is(canary, "alive") || mft_entries(outside) != 1)
@@ -411,19 +349,20 @@ static int move_away(int dir, const char *name, int flags) {
 
 static void CVE_2002_0435_a_directory_moved_out_leads_no_thread_out(void **state) {
     (void)state;
-    char *root = mft_path("root"), *outside = tree("outside"), *sub = mft_path("root/sub");
+    char *root = mft_path("root"), *outside = mft_tree("outside"), *sub = mft_path("root/sub");
     char *canary = mft_path("outside/canary");
     mft_write(canary, "alive");
     hook_from = mft_path("root/sub");
     hook_to = mft_path("outside/moved");
     for (int when = 0; when < 80; when += 2) {
         assert_int_equal(mkdir(root, 0700) | mkdir(sub, 0700), 0);
-        dig(sub, 40, 5); /* deeper than what is held open */
+        mft_dig(sub, 40, 5); /* deeper than what is held open */
         fill(sub, 5, 3);
         fill(root, 4, 3);
         atomic_store(&hook_count, when);
         mfi_sys.unlinkat = move_away;
-        (void)remove_by(root, jobs[when / 2 % JOBS], NULL); /* all, or something is left */
+        (void)mft_remove_by(root, mft_jobs[when / 2 % MFT_JOBS],
+                            NULL); /* all, or something is left */
         mfi_sys = mfi_sys_real;
         if (!mft_is(canary, "alive"))
             fail_msg("moved before call %d", when);

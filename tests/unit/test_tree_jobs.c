@@ -3,7 +3,7 @@
  * D1, D2: removing a tree by one, two and four threads; what holds for one holds for all.
  */
 #define _GNU_SOURCE
-#include "../lib/harness.h"
+#include "../lib/trees.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,28 +16,6 @@
 
 #include "../../src/base/sys.h"
 #include "../lib/fault.h"
-
-static const unsigned jobs[] = {1, 2, 4};
-enum { JOBS = 3 };
-
-static char *tree(const char *name) {
-    char *path = mft_path(name);
-    assert_int_equal(mkdir(path, 0700), 0);
-    return path;
-}
-
-static void fill(const char *dir, int depth, int width) {
-    char path[4096];
-    for (int i = 0; i < width; i++) {
-        snprintf(path, sizeof path, "%s/file-%d", dir, i);
-        mft_write(path, "x");
-        snprintf(path, sizeof path, "%s/dir-%d", dir, i);
-        if (depth > 0) {
-            assert_int_equal(mkdir(path, 0755), 0);
-            fill(path, depth - 1, width);
-        }
-    }
-}
 
 /* Files, and every `directories`-th (0: none) a directory. */
 static void fill_flat(const char *root, int count, int directories) {
@@ -52,10 +30,6 @@ static void fill_flat(const char *root, int count, int directories) {
     (void)close(at);
 }
 
-static int remove_by(const char *root, unsigned n, mayfly_leftovers **ret_left) {
-    return mayfly_remove_tree(root, &(mayfly_tree_options){.jobs = n}, ret_left, &mft_error);
-}
-
 /* ---- all of it ------------------------------------------------------------------------------- */
 
 static void D2_several_threads_remove_all_of_a_tree(void **state) {
@@ -63,33 +37,33 @@ static void D2_several_threads_remove_all_of_a_tree(void **state) {
     static const unsigned many[] = {1, 2, 3, 4, 64, 100000};
     char *root = mft_path("root");
     for (size_t i = 0; i < 6; i++) {
-        (void)tree("root");
-        fill(root, 4, 4);
+        (void)mft_tree("root");
+        mft_fill(root, 4, 4);
         mft_fault_count();
-        mft_ok(remove_by(root, many[i], NULL));
+        mft_ok(mft_remove_by(root, many[i], NULL));
         const long threads = mft_fault_calls("thread");
         mft_fault_end();
         assert_false(mft_exists(root));
         assert_in_range(threads, many[i] > 1, many[i] < 64 ? many[i] - 1 : 63);
-        mft_ok(remove_by(root, many[i], NULL)); /* gone already */
+        mft_ok(mft_remove_by(root, many[i], NULL)); /* gone already */
     }
 }
 
 static void a_small_tree_starts_no_thread(void **state) {
     (void)state;
-    char *root = tree("root");
-    (void)tree("root/sub");
-    fill(mft_path("root/sub"), 0, 20);
+    char *root = mft_tree("root");
+    (void)mft_tree("root/sub");
+    mft_fill(mft_path("root/sub"), 0, 20);
     mft_fault_count();
-    mft_ok(remove_by(root, 8, NULL));
+    mft_ok(mft_remove_by(root, 8, NULL));
     assert_int_equal(mft_fault_calls("thread"), 0);
     mft_fault_end();
 }
 
 static void a_caller_that_does_not_know_of_jobs_gets_one_thread(void **state) {
     (void)state;
-    char *root = tree("root");
-    fill(root, 2, 3);
+    char *root = mft_tree("root");
+    mft_fill(root, 2, 3);
     const mayfly_tree_options options = {.jobs = 4};
     mft_fault_count();
     mft_ok(mayfly_remove_tree_sized(offsetof(mayfly_tree_options, jobs), root, &options, NULL,
@@ -102,11 +76,11 @@ static void a_caller_that_does_not_know_of_jobs_gets_one_thread(void **state) {
 static void a_large_directory_is_shared_and_each_name_removed_once(void **state) {
     (void)state;
     char *root = mft_path("root");
-    for (size_t i = 0; i < JOBS; i++) {
-        (void)tree("root");
+    for (size_t i = 0; i < MFT_JOBS; i++) {
+        (void)mft_tree("root");
         fill_flat(root, 20000, 10);
         mft_fault_count();
-        mft_ok(remove_by(root, jobs[i], NULL));
+        mft_ok(mft_remove_by(root, mft_jobs[i], NULL));
         assert_in_range(mft_fault_calls("unlinkat"), 20000, 20010);
         mft_fault_end();
         assert_false(mft_exists(root));
@@ -126,11 +100,11 @@ static ssize_t getdents_without_types(int fd, void *entries, size_t size) {
 static void a_large_directory_goes_where_types_are_unknown(void **state) {
     (void)state;
     char *root = mft_path("root");
-    for (size_t i = 0; i < JOBS; i++) {
-        (void)tree("root");
+    for (size_t i = 0; i < MFT_JOBS; i++) {
+        (void)mft_tree("root");
         fill_flat(root, 5000, 3);
         mfi_sys.getdents = getdents_without_types;
-        mft_ok(remove_by(root, jobs[i], NULL));
+        mft_ok(mft_remove_by(root, mft_jobs[i], NULL));
         mfi_sys = mfi_sys_real;
         assert_false(mft_exists(root));
     }
@@ -160,11 +134,11 @@ static int tell(const mayfly_tree_progress *progress, void *user) {
 static void progress_is_told_by_one_thread_at_a_time_and_sums_up(void **state) {
     (void)state;
     char *root = mft_path("root");
-    for (size_t i = 0; i < JOBS; i++) {
-        (void)tree("root");
-        fill(root, 3, 5);
+    for (size_t i = 0; i < MFT_JOBS; i++) {
+        (void)mft_tree("root");
+        mft_fill(root, 3, 5);
         struct told told = {.stop_at = -1};
-        const mayfly_tree_options options = {.progress = tell, .user = &told, .jobs = jobs[i]};
+        const mayfly_tree_options options = {.progress = tell, .user = &told, .jobs = mft_jobs[i]};
         mft_ok(mayfly_remove_tree(root, &options, NULL, &mft_error));
         assert_false(told.at_once || told.backwards);
         assert_int_equal(told.calls, 1 + 5 + 25 + 125);
@@ -175,12 +149,13 @@ static void progress_is_told_by_one_thread_at_a_time_and_sums_up(void **state) {
 
 static void a_progress_function_that_says_so_ends_all_threads(void **state) {
     (void)state;
-    char *root = tree("root");
-    fill(root, 3, 5);
-    for (size_t i = 0; i < JOBS; i++)
+    char *root = mft_tree("root");
+    mft_fill(root, 3, 5);
+    for (size_t i = 0; i < MFT_JOBS; i++)
         for (int n = 1; n < 12; n += 5) {
             struct told told = {.stop_at = n};
-            const mayfly_tree_options options = {.progress = tell, .user = &told, .jobs = jobs[i]};
+            const mayfly_tree_options options = {
+                .progress = tell, .user = &told, .jobs = mft_jobs[i]};
             mft_fails(-ECANCELED, mayfly_remove_tree(root, &options, NULL, &mft_error));
             assert_int_equal(told.calls, n);
             assert_true(mft_exists(root));
@@ -200,14 +175,14 @@ static int by_text(const void *a, const void *b) {
 
 static void what_several_threads_leave_is_one_list(void **state) {
     (void)state;
-    char *root = tree("root");
-    fill(root, 3, 5);
-    for (size_t i = 0; i < JOBS; i++) {
+    char *root = mft_tree("root");
+    mft_fill(root, 3, 5);
+    for (size_t i = 0; i < MFT_JOBS; i++) {
         mayfly_auto(mayfly_leftovers) left = NULL;
         const char *paths[1 + 5 + 25 + 125];
         enum { LEFT = sizeof paths / sizeof *paths };
         mfi_sys.unlinkat = keep_some;
-        mft_fails(MAYFLY_E_LEFTOVER, remove_by(root, jobs[i], &left));
+        mft_fails(MAYFLY_E_LEFTOVER, mft_remove_by(root, mft_jobs[i], &left));
         mfi_sys = mfi_sys_real;
         assert_int_equal(mayfly_leftovers_count(left), LEFT);
         assert_non_null(strstr(mft_error.message, "156 could not be removed"));
@@ -232,13 +207,13 @@ static int refuse_files(int dir, const char *name, int flags) {
 
 static void what_is_left_of_a_shared_directory_is_counted_once(void **state) {
     (void)state;
-    char *root = tree("root");
-    (void)tree("root/sub");
+    char *root = mft_tree("root");
+    (void)mft_tree("root/sub");
     fill_flat(mft_path("root/sub"), 9000, 0);
-    for (size_t i = 0; i < JOBS; i++) {
+    for (size_t i = 0; i < MFT_JOBS; i++) {
         mayfly_auto(mayfly_leftovers) left = NULL;
         mfi_sys.unlinkat = refuse_files;
-        mft_fails(MAYFLY_E_LEFTOVER, remove_by(root, jobs[i], &left));
+        mft_fails(MAYFLY_E_LEFTOVER, mft_remove_by(root, mft_jobs[i], &left));
         mfi_sys = mfi_sys_real;
         assert_int_equal(mayfly_leftovers_count(left), 9000);
     }
@@ -260,13 +235,13 @@ static int look_at_signals(int dir, const char *name, int flags) {
 
 static void signals_go_to_the_threads_of_the_caller_only(void **state) {
     (void)state;
-    char *root = tree("root");
+    char *root = mft_tree("root");
     sigset_t before, after;
-    fill(root, 3, 6);
+    mft_fill(root, 3, 6);
     caller = pthread_self();
     assert_int_equal(pthread_sigmask(SIG_SETMASK, NULL, &before), 0);
     mfi_sys.unlinkat = look_at_signals;
-    mft_ok(remove_by(root, 4, NULL));
+    mft_ok(mft_remove_by(root, 4, NULL));
     mfi_sys = mfi_sys_real;
     assert_int_equal(pthread_sigmask(SIG_SETMASK, NULL, &after), 0);
     assert_false(atomic_load(&unblocked));
@@ -277,11 +252,11 @@ static void where_no_thread_can_be_started_it_goes_on_with_fewer(void **state) {
     (void)state;
     char *root = mft_path("root");
     for (long n = 1; n < 4; n++) {
-        (void)tree("root");
-        fill(root, 3, 4);
+        (void)mft_tree("root");
+        mft_fill(root, 3, 4);
         fill_flat(mft_path("root/dir-0/dir-0"), 3000, 0);
         mft_fault_refuse("thread", n, -EAGAIN, 1);
-        mft_ok(remove_by(root, 4, NULL));
+        mft_ok(mft_remove_by(root, 4, NULL));
         assert_in_range(mft_fault_calls("thread"), 1, n);
         mft_fault_end();
         assert_false(mft_exists(root));
@@ -298,14 +273,14 @@ static void every_failing_call_of_any_thread_leaves_it_to_be_finished(void **sta
     for (size_t c = 0; c < 10; c++)
         for (long n = 1;; n++) {
             assert_int_equal(mkdir(root, 0700), 0);
-            fill(root, 2, 2);
+            mft_fill(root, 2, 2);
             mft_fault_refuse(NULL, n, codes[c % 5], c >= 5);
-            const int r = remove_by(root, 3, NULL);
+            const int r = mft_remove_by(root, 3, NULL);
             const long refused = mft_fault_refused();
             mft_fault_end();
             if (r < 0 && mft_error.code != r)
                 fail_msg("%d instead of %d", mft_error.code, r);
-            mft_ok(remove_by(root, 3, NULL));
+            mft_ok(mft_remove_by(root, 3, NULL));
             assert_false(mft_exists(root));
             if (refused == 0)
                 break;
@@ -322,12 +297,12 @@ static void a_shared_directory_survives_what_is_refused(void **state) {
             assert_int_equal(mkdir(root, 0700), 0);
             fill_flat(root, 4000, 0);
             mft_fault_refuse(calls[c % 2], n, c % 2 == 0 ? -ENOMEM : -EIO, c >= 2);
-            const int r = remove_by(root, 3, NULL);
+            const int r = mft_remove_by(root, 3, NULL);
             const long refused = mft_fault_refused();
             mft_fault_end();
             if (r < 0 && mft_error.code != r)
                 fail_msg("%d instead of %d", mft_error.code, r);
-            mft_ok(remove_by(root, 3, NULL));
+            mft_ok(mft_remove_by(root, 3, NULL));
             if (refused == 0)
                 break;
         }
@@ -347,7 +322,7 @@ static int with_few_descriptors(void *context) {
     const struct rlimit limit = {64, 64};
     if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
         return 1;
-    return remove_by(few->root, few->jobs, NULL) == 0 ? 0 : 2;
+    return mft_remove_by(few->root, few->jobs, NULL) == 0 ? 0 : 2;
 }
 
 static void with_few_descriptors_there_are_fewer_threads_and_all_goes(void **state) {
@@ -355,14 +330,14 @@ static void with_few_descriptors_there_are_fewer_threads_and_all_goes(void **sta
     if (mft_wrapped())
         mft_skip("what the test runs under needs descriptors of its own");
     char *root = mft_path("root");
-    for (size_t i = 0; i < JOBS; i++)
+    for (size_t i = 0; i < MFT_JOBS; i++)
         for (int spare = 3; spare < 16; spare += 2) {
-            (void)tree("root");
-            fill(root, 4, 3);
-            struct few few = {root, jobs[i], spare};
+            (void)mft_tree("root");
+            mft_fill(root, 4, 3);
+            struct few few = {root, mft_jobs[i], spare};
             const int status = mft_fork(with_few_descriptors, &few);
             if (status != 0 || mft_exists(root))
-                fail_msg("%u jobs, %d descriptors: 0x%x", jobs[i], spare, status);
+                fail_msg("%u jobs, %d descriptors: 0x%x", mft_jobs[i], spare, status);
         }
 }
 
@@ -372,16 +347,16 @@ static int no_descriptor_below(int dir, const char *name, int flags, mode_t mode
 
 static void what_is_left_is_listed_once_though_it_was_begun_again(void **state) {
     (void)state;
-    char *root = tree("root");
+    char *root = mft_tree("root");
     mayfly_auto(mayfly_leftovers) left = NULL;
     const char *path = NULL;
     int code = 0, seen = 0;
-    fill(root, 2, 4);
-    (void)tree("root/dir-2/s");
+    mft_fill(root, 2, 4);
+    (void)mft_tree("root/dir-2/s");
     mft_write(mft_path("root/dir-2/s/file"), "x");
     mfi_sys.openat = no_descriptor_below;
     mfi_sys.unlinkat = keep_some;
-    mft_fails(MAYFLY_E_LEFTOVER, remove_by(root, 4, &left));
+    mft_fails(MAYFLY_E_LEFTOVER, mft_remove_by(root, 4, &left));
     mfi_sys = mfi_sys_real;
     assert_int_equal(mayfly_leftovers_count(left), 1 + 4 + 16 + 1);
     for (size_t i = 0; i < mayfly_leftovers_count(left); i++) {

@@ -4,7 +4,7 @@
  * a wrapped system call, at the worst moment, every time.
  */
 #define _GNU_SOURCE
-#include "../lib/harness.h"
+#include "../lib/trees.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -14,25 +14,6 @@
 #include "../../src/tree/tree.h"
 
 static const mayfly_tree_options defaults;
-
-static char *tree(const char *name) {
-    char *path = mft_path(name);
-    assert_int_equal(mkdir(path, 0700), 0);
-    return path;
-}
-
-static void give_away(const char *path) {
-    if (geteuid() == 0 && lchown(path, 65534, 65534) != 0)
-        abort();
-}
-
-/* A tree of the unprivileged user's, in a place where it may be removed. */
-static char *tree_of_nobody(const char *name) {
-    char *path = tree(name);
-    assert_int_equal(chmod(mft_tmp(), 0777), 0);
-    give_away(path);
-    return path;
-}
 
 static struct mfi_identity identity_of(const char *path) {
     struct stat st;
@@ -71,10 +52,10 @@ static int swap_before_rmdir(int dir, const char *name, int flags) {
 }
 
 static void prepare_swap(void) {
-    (void)tree("root");
-    (void)tree("outside");
+    (void)mft_tree("root");
+    (void)mft_tree("outside");
     mft_write(mft_path("outside/canary"), "alive");
-    hook_from = hook_link = tree("root/sub");
+    hook_from = hook_link = mft_tree("root/sub");
     mft_write(mft_path("root/sub/file"), "x");
     hook_to = mft_path("away");
     hook_target = mft_path("outside");
@@ -110,7 +91,7 @@ static int swap_root_before_rmdir(int dir, const char *name, int flags) {
 
 static void a_file_in_the_place_of_a_known_directory_is_left_alone(void **state) {
     (void)state;
-    hook_from = tree("root");
+    hook_from = mft_tree("root");
     hook_to = mft_path("away");
     const struct mfi_identity identity = identity_of(hook_from);
     hook_count = 1;
@@ -143,12 +124,12 @@ static int remove_identified_as_nobody(void *identity) {
 
 static void the_mode_of_another_directory_is_not_repaired(void **state) {
     (void)state;
-    hook_from = tree_of_nobody("root");
-    hook_target = tree("other");
+    hook_from = mft_tree_of_nobody("root");
+    hook_target = mft_tree("other");
     hook_to = mft_path("away");
     mft_write(mft_path("root/file"), "x");
     mft_write(mft_path("other/file"), "x");
-    give_away(hook_target);
+    mft_give_away(hook_target);
     assert_int_equal(chmod(hook_target, 0), 0);
     struct mfi_identity identity = identity_of(hook_from);
     assert_int_equal(mft_fork(remove_identified_as_nobody, &identity), 0);
@@ -157,18 +138,6 @@ static void the_mode_of_another_directory_is_not_repaired(void **state) {
     assert_int_equal(mft_entries(hook_from), 1);
     mft_remove(hook_from);
     mft_remove(hook_to);
-}
-
-static void dig(const char *root, int depth) {
-    int at = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    for (int i = 0; i < depth; i++) {
-        if (mkdirat(at, "d", 0700) != 0)
-            abort();
-        const int next = openat(at, "d", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        (void)close(at);
-        at = next;
-    }
-    (void)close(at);
 }
 
 /* "root/d/d...", `depth` times, after the test's directory. */
@@ -190,8 +159,8 @@ static int cut_the_way_up(int dir, const char *name, int flags) {
 
 static void the_rest_goes_where_the_way_up_was_cut(void **state) {
     (void)state;
-    char *root = tree("root"), *outside = tree("outside");
-    dig(root, 40);
+    char *root = mft_tree("root"), *outside = mft_tree("outside");
+    mft_dig(root, 40, 0);
     char name[4096];
     snprintf(name, sizeof name, "%s/bottom", below("root", 40) + strlen(mft_tmp()) + 1);
     mft_write(mft_path(name), "x");
@@ -227,11 +196,11 @@ static int refill_all(int dir, const char *name, int flags) {
 
 static void directories_that_are_refilled_within_each_other_do_not_multiply(void **state) {
     (void)state;
-    char *root = tree("root");
-    hook_from = tree("root/a");
-    hook_to = tree("root/a/b");
-    hook_link = tree("root/a/b/c");
-    hook_target = tree("root/a/b/c/d");
+    char *root = mft_tree("root");
+    hook_from = mft_tree("root/a");
+    hook_to = mft_tree("root/a/b");
+    hook_link = mft_tree("root/a/b/c");
+    hook_target = mft_tree("root/a/b/c/d");
     hook_count = 0;
     mfi_sys.unlinkat = refill_all;
     mft_fails(MAYFLY_E_LEFTOVER, mayfly_remove_tree(root, NULL, NULL, &mft_error));
