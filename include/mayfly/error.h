@@ -28,7 +28,10 @@ MAYFLY_BEGIN_DECLS
     X(MAYFLY_E_VANISHED, -5003, "the file is no longer under its name")                            \
     X(MAYFLY_E_LEFTOVER, -5004, "something could not be removed and was left behind")              \
     X(MAYFLY_E_SYNTAX, -5005, "the input is not of the form that it should have")                  \
-    X(MAYFLY_E_FORKED, -5006, "the handle belongs to the process before the fork")
+    X(MAYFLY_E_FORKED, -5006, "the handle belongs to the process before the fork")                 \
+    X(MAYFLY_E_PICKLE, -5007, "the pickle is damaged, or cannot be made")                          \
+    X(MAYFLY_E_LIMIT, -5008, "a limit that was set is reached")                                    \
+    X(MAYFLY_E_POLICY, -5009, "the policy does not allow it")
 
 typedef enum mayfly_error_code {
 #define MAYFLY_ERROR_ENUM(name, value, text) name = value,
