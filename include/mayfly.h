@@ -10,12 +10,15 @@
 #include <mayfly/chunk.h>
 #include <mayfly/csv.h>
 #include <mayfly/dir.h>
+#include <mayfly/dump.h>
 #include <mayfly/error.h>
 #include <mayfly/event.h>
 #include <mayfly/file.h>
 #include <mayfly/lease.h>
 #include <mayfly/manager.h>
 #include <mayfly/mkstemp.h>
+#include <mayfly/object.h>
+#include <mayfly/pickle.h>
 #include <mayfly/quota.h>
 #include <mayfly/replace.h>
 #include <mayfly/signals.h>

@@ -337,6 +337,11 @@ static void *sys_mmap(size_t size, int fd, off_t at) {
     return memory == MAP_FAILED ? NULL : memory;
 }
 
+static void *sys_map_file(size_t size, int fd) {
+    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+    return memory == MAP_FAILED ? NULL : memory;
+}
+
 static int sys_munmap(void *memory, size_t size) {
     RESULT(int, munmap(memory, size));
 }

@@ -76,6 +76,7 @@
     X(int, memfd, (const char *name), (name))                                                      \
     X(int, memfd_secret, (void), ())                                                               \
     X(void *, mmap, (size_t size, int fd, off_t at), (size, fd, at))                               \
+    X(void *, map_file, (size_t size, int fd), (size, fd))                                         \
     X(int, munmap, (void *memory, size_t size), (memory, size))                                    \
     X(int, mlock, (const void *memory, size_t size), (memory, size))                               \
     X(int, madvise, (void *memory, size_t size, int advice), (memory, size, advice))               \
@@ -103,6 +104,8 @@
  * lock_owner takes the write lock of the whole file that belongs to the process (fcntl(2),
  * F_SETLK): a forked child does not have it, and the kernel gives it back when the process ends,
  * however. -EAGAIN: another process has it. lock_holder tells whose it is; 0: nobody's.
+ *
+ * map_file maps a file for reading, and for writing that nobody else sees.
  *
  * set_inherited: whether exec(2) leaves the descriptor open.
  *

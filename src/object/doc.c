@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Documents: who owns the memory of values.
+ *
+ * Nodes lie in chunks, one after the other; each chunk is twice the size of the one before, up to
+ * 1 MiB. Arrays that grow large are blocks of their own, which realloc(3) can move without a copy.
+ * A reset keeps the chunks and the blocks for the values that come next.
+ *
+ * Invariant   `bytes` is the sum of all chunks, blocks and of the input, and at most max_bytes.
+ */
+#define _GNU_SOURCE
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "globals.h"
+#include "value.h"
+
+enum { FIRST_CHUNK = 4 << 10, LARGEST_CHUNK = 1 << 20, LARGE_ARRAY = 32 << 10 };
+
+struct mfi_chunk {
+    struct mfi_chunk *next;
+    size_t size; /* of data */
+    char data[];
+};
+
+struct mfi_block {
+    struct mfi_block *next, **before;
+    size_t size; /* of data */
+    uint64_t unused;
+    char data[];
+};
+
+int mayfly_doc_new_sized(size_t options_size, const mayfly_doc_options *options, mayfly_doc **ret,
+                         mayfly_error *error) {
+    mayfly_doc_options known;
+    const int r =
+        mfi_options_import(&known, sizeof known, options, options_size, "document", error);
+    if (r < 0)
+        return r;
+    mayfly_doc *doc = mfi_sys.calloc(1, sizeof *doc);
+    if (doc == NULL)
+        return mfi_fail_memory(error, sizeof *doc);
+    doc->max_bytes = known.max_bytes != 0 ? known.max_bytes : (uint64_t)4 << 30;
+    *ret = doc;
+    return 0;
+}
+
+static void free_input(mayfly_doc *doc) {
+    if (doc->input_mapped)
+        (void)mfi_sys.munmap(doc->input, doc->input_size);
+    else
+        free(doc->input);
+    doc->input = NULL;
+    doc->input_size = 0;
+}
+
+static void free_blocks(struct mfi_block *block) {
+    while (block != NULL) {
+        struct mfi_block *next = block->next;
+        free(block);
+        block = next;
+    }
+}
+
+void mayfly_doc_free(mayfly_doc **doc_at) {
+    mayfly_doc *doc = *doc_at;
+    *doc_at = NULL;
+    if (doc == NULL)
+        return;
+    while (doc->chunks != NULL) {
+        struct mfi_chunk *next = doc->chunks->next;
+        free(doc->chunks);
+        doc->chunks = next;
+    }
+    free_blocks(doc->blocks);
+    free_blocks(doc->spare);
+    free_input(doc);
+    mfi_uses_free(&doc->uses);
+    if (doc->scratch != NULL) {
+        free(doc->scratch->stack);
+        free(doc->scratch->memo);
+        free(doc->scratch);
+    }
+    free(doc);
+}
+
+void mayfly_doc_auto(mayfly_doc **doc) {
+    mayfly_doc_free(doc);
+}
+
+static void use_chunk(mayfly_doc *doc, struct mfi_chunk *chunk) {
+    doc->current = chunk;
+    doc->at = chunk == NULL ? NULL : chunk->data;
+    doc->end = chunk == NULL ? NULL : chunk->data + chunk->size;
+}
+
+static void link_block(struct mfi_block **list, struct mfi_block *block) {
+    block->next = *list;
+    block->before = list;
+    if (block->next != NULL)
+        block->next->before = &block->next;
+    *list = block;
+}
+
+static void unlink_block(struct mfi_block *block) {
+    *block->before = block->next;
+    if (block->next != NULL)
+        block->next->before = block->before;
+}
+
+void mayfly_doc_reset(mayfly_doc *doc) {
+    use_chunk(doc, doc->chunks);
+    while (doc->blocks != NULL) {
+        struct mfi_block *block = doc->blocks;
+        unlink_block(block);
+        link_block(&doc->spare, block);
+    }
+    doc->bytes -= doc->input_size;
+    free_input(doc);
+    mfi_uses_free(&doc->uses);
+    memset(doc->shapes, 0, sizeof doc->shapes);
+    doc->none = NULL;
+    doc->root = doc->empty = (mayfly_value){0};
+    doc->failure.code = 0;
+}
+
+mayfly_value mayfly_doc_root(const mayfly_doc *doc) {
+    return doc->root;
+}
+
+void mayfly_doc_set_root(mayfly_doc *doc, mayfly_value root) {
+    doc->root = root;
+}
+
+uint64_t mayfly_doc_bytes(const mayfly_doc *doc) {
+    return doc->bytes;
+}
+
+int mayfly_doc_failed(const mayfly_doc *doc, mayfly_error *error) {
+    if (doc->failure.code != 0 && error != NULL)
+        *error = doc->failure;
+    return doc->failure.code;
+}
+
+int mfi_doc_fail(mayfly_doc *doc, int code, const char *format, ...) {
+    if (doc->failure.code != 0)
+        return doc->failure.code;
+    char text[512];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    return mfi_fail(&doc->failure, code, "document", NULL, "%s", text);
+}
+
+mayfly_value mfi_doc_wrong(mayfly_doc *doc, const char *operation, mayfly_value value,
+                           const char *wanted) {
+    (void)mfi_doc_fail(doc, -EINVAL, "%s: %s instead of %s", operation,
+                       mayfly_kind_name(mfi_kind(value)), wanted);
+    return (mayfly_value){0};
+}
+
+/* ---- memory ---------------------------------------------------------------------------------- */
+
+static int count_bytes(mayfly_doc *doc, size_t more) {
+    if (more > doc->max_bytes || doc->bytes > doc->max_bytes - more)
+        return mfi_doc_fail(doc, MAYFLY_E_LIMIT,
+                            "the values need more than the %llu bytes that max_bytes allows",
+                            (unsigned long long)doc->max_bytes);
+    doc->bytes += more;
+    return 0;
+}
+
+static struct mfi_chunk *next_chunk(mayfly_doc *doc, size_t size) {
+    struct mfi_chunk *last = doc->current;
+    if (last != NULL && last->next != NULL && last->next->size >= size)
+        return last->next;
+    size_t wanted = last == NULL ? FIRST_CHUNK : 2 * (last->size + sizeof *last);
+    if (wanted > LARGEST_CHUNK)
+        wanted = LARGEST_CHUNK;
+    wanted -= sizeof *last;
+    if (wanted < size)
+        wanted = size;
+    if (size > SIZE_MAX / 2 || count_bytes(doc, wanted + sizeof *last) < 0)
+        return NULL;
+    struct mfi_chunk *chunk = mfi_sys.malloc(wanted + sizeof *chunk);
+    if (chunk == NULL) {
+        doc->bytes -= wanted + sizeof *chunk;
+        (void)mfi_doc_fail(doc, -ENOMEM, "no memory for %zu bytes", wanted);
+        return NULL;
+    }
+    chunk->size = wanted;
+    chunk->next = last == NULL ? doc->chunks : last->next;
+    *(last == NULL ? &doc->chunks : &last->next) = chunk;
+    return chunk;
+}
+
+MFI_COLD void *mfi_doc_more(mayfly_doc *doc, size_t size) {
+    if (doc->failure.code != 0)
+        return NULL;
+    if (size >= LARGE_ARRAY)
+        return mfi_doc_grow(doc, NULL, 0, &size);
+    struct mfi_chunk *chunk = next_chunk(doc, size);
+    if (chunk == NULL)
+        return NULL;
+    use_chunk(doc, chunk);
+    void *memory = doc->at;
+    doc->at += size;
+    return memory;
+}
+
+/* The smallest block of an earlier use that is large enough. */
+static struct mfi_block *take_spare(mayfly_doc *doc, size_t size) {
+    struct mfi_block *best = NULL;
+    for (struct mfi_block *block = doc->spare; block != NULL; block = block->next)
+        if (block->size >= size && (best == NULL || block->size < best->size))
+            best = block;
+    if (best != NULL)
+        unlink_block(best);
+    return best;
+}
+
+static struct mfi_block *resize_block(mayfly_doc *doc, struct mfi_block *old, size_t size) {
+    struct mfi_block *block = old == NULL ? take_spare(doc, size) : NULL;
+    if (block != NULL) {
+        link_block(&doc->blocks, block);
+        return block;
+    }
+    const size_t before = old == NULL ? 0 : old->size + sizeof *old;
+    if (count_bytes(doc, size + sizeof *block - before) < 0)
+        return NULL;
+    block = mfi_sys.realloc(old, size + sizeof *block);
+    if (block == NULL) {
+        doc->bytes -= size + sizeof *block - before;
+        (void)mfi_doc_fail(doc, -ENOMEM, "no memory for %zu bytes", size);
+        return NULL;
+    }
+    block->size = size;
+    if (old == NULL) {
+        link_block(&doc->blocks, block);
+        return block;
+    }
+    *block->before = block;
+    if (block->next != NULL)
+        block->next->before = &block->next;
+    return block;
+}
+
+void *mfi_doc_grow(mayfly_doc *doc, void *old, size_t size, size_t *want) {
+    if (doc->failure.code != 0)
+        return NULL;
+    if (*want > SIZE_MAX / 4) {
+        (void)mfi_doc_fail(doc, -ENOMEM, "no memory for %zu bytes", *want);
+        return NULL;
+    }
+    if (*want < LARGE_ARRAY) {
+        char *memory = mfi_doc_alloc(doc, *want);
+        if (memory != NULL && size > 0)
+            memcpy(memory, old, size);
+        return memory;
+    }
+    struct mfi_block *block = NULL;
+    if (size >= LARGE_ARRAY)
+        block = (struct mfi_block *)(void *)((char *)old - offsetof(struct mfi_block, data));
+    struct mfi_block *grown = resize_block(doc, block, *want);
+    if (grown == NULL)
+        return NULL;
+    if (block == NULL && size > 0)
+        memcpy(grown->data, old, size);
+    *want = grown->size;
+    return grown->data;
+}

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The writing half of the pickle format: how each thing is said in each protocol, and frames, once,
+ * for whatever is walked over (values: write.c; objects of a language binding).
+ *
+ * Output is written through a cursor that its users hold in a register and pass around; each
+ * function returns it moved on, or NULL after a failure (e->code). mfi_pickle_room() gives the
+ * slack that the short ones write into without a check; call it before each value, as CPython's
+ * pickler looks there whether its frame is full.
+ */
+#ifndef MFI_ENCODE_H
+#define MFI_ENCODE_H
+
+#include <mayfly/pickle.h>
+
+#include "opcodes.h"
+#include "value.h"
+
+enum {
+    MFI_FRAME_FULL = 64 << 10, /* as CPython: a frame is closed when it has this many bytes, and
+                                  larger payloads stand outside frames */
+    MFI_FRAME_LEAST = 4,
+    MFI_FRAME_HEADER = 9,
+    MFI_SLACK = 128,
+    MFI_BATCH = 1000, /* items between a mark and what takes them */
+};
+
+struct mfi_encoder {
+    char *base, *end; /* the buffer */
+    char *soft;       /* from here on mfi_pickle_room() has something to do */
+    int64_t frame;    /* where its header is; -1: no frame is open */
+    uint64_t memo_count;
+    int protocol;
+    mayfly_sink *sink; /* NULL: all stays in the buffer */
+    void *sink_context;
+    mayfly_error *error;
+    int code; /* of the failure */
+};
+
+/* encode.c */
+MFI_COLD char *mfi_pickle_slow(struct mfi_encoder *e, char *q);
+char *mfi_pickle_fit(struct mfi_encoder *e, char *q); /* the slack, and no look at the frame */
+char *mfi_pickle_begin(struct mfi_encoder *e);         /* the first bytes */
+char *mfi_pickle_end(struct mfi_encoder *e, char *q);  /* STOP; the rest to the sink */
+char *mfi_pickle_payload(struct mfi_encoder *e, char *q, const char *header, size_t header_size,
+                         const void *data, size_t size);
+char *mfi_pickle_long(struct mfi_encoder *e, char *q, const uint8_t *bytes, size_t size);
+char *mfi_pickle_global_line(struct mfi_encoder *e, char *q, const char *module, const char *name);
+MFI_COLD char *mfi_pickle_fail(struct mfi_encoder *e, int code, const char *format, ...)
+    MFI_PRINTF(3, 4);
+void mfi_encoder_free(struct mfi_encoder *e);
+
+MFI_INLINE char *mfi_pickle_room(struct mfi_encoder *e, char *q) {
+    return MFI_LIKELY(q < e->soft) ? q : mfi_pickle_slow(e, q);
+}
+
+MFI_INLINE char *mfi_put(char *q, enum mfi_opcode op) {
+    *q = (char)op;
+    return q + 1;
+}
+
+MFI_INLINE char *mfi_put_number(char *q, enum mfi_opcode op, uint64_t number, unsigned size) {
+    *q = (char)op;
+    for (unsigned i = 0; i < size; i++)
+        q[1 + i] = (char)(number >> (8 * i));
+    return q + 1 + size;
+}
+
+MFI_INLINE char *mfi_put_int(struct mfi_encoder *e, char *q, int64_t n) {
+    if (MFI_LIKELY((uint64_t)n <= 0xff))
+        return mfi_put_number(q, MFI_OP_BININT1, (uint64_t)n, 1);
+    if ((uint64_t)n <= 0xffff)
+        return mfi_put_number(q, MFI_OP_BININT2, (uint64_t)n, 2);
+    if (n >= INT32_MIN && n <= INT32_MAX)
+        return mfi_put_number(q, MFI_OP_BININT, (uint64_t)n, 4);
+    uint8_t bytes[8];
+    size_t size = 8;
+    for (unsigned i = 0; i < 8; i++)
+        bytes[i] = (uint8_t)((uint64_t)n >> (8 * i));
+    while ((bytes[size - 1] == 0 && bytes[size - 2] < 0x80) ||
+           (bytes[size - 1] == 0xff && bytes[size - 2] >= 0x80))
+        size--;
+    return mfi_pickle_long(e, q, bytes, size);
+}
+
+MFI_INLINE char *mfi_put_float(char *q, double value) {
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return mfi_put_number(q, MFI_OP_BINFLOAT, __builtin_bswap64(bits), 8);
+}
+
+/* Refers to what was stored under a number. */
+MFI_INLINE char *mfi_put_get(char *q, uint64_t number) {
+    return number <= 0xff ? mfi_put_number(q, MFI_OP_BINGET, number, 1)
+                          : mfi_put_number(q, MFI_OP_LONG_BINGET, number, 4);
+}
+
+/* Stores what is on top under the next number. */
+MFI_INLINE char *mfi_put_store(struct mfi_encoder *e, char *q) {
+    const uint64_t number = e->memo_count++;
+    if (MFI_LIKELY(e->protocol >= 4))
+        return mfi_put(q, MFI_OP_MEMOIZE);
+    return number <= 0xff ? mfi_put_number(q, MFI_OP_BINPUT, number, 1)
+                          : mfi_put_number(q, MFI_OP_LONG_BINPUT, number, 4);
+}
+
+/* Text in UTF-8. */
+MFI_INLINE char *mfi_put_text(struct mfi_encoder *e, char *q, const char *text, size_t size) {
+    char header[9];
+    char *end = header;
+    if (MFI_LIKELY(size <= 0xff && e->protocol >= 4)) {
+        if (MFI_LIKELY(size <= 64)) { /* within the slack */
+            q = mfi_put_number(q, MFI_OP_SHORT_BINUNICODE, size, 1);
+            memcpy(q, text, size);
+            return q + size;
+        }
+        end = mfi_put_number(header, MFI_OP_SHORT_BINUNICODE, size, 1);
+    } else if (size <= 0xffffffffu)
+        end = mfi_put_number(header, MFI_OP_BINUNICODE, size, 4);
+    else if (e->protocol >= 4)
+        end = mfi_put_number(header, MFI_OP_BINUNICODE8, size, 8);
+    else
+        return mfi_pickle_fail(e, MAYFLY_E_PICKLE, "a str of more than 4 GiB needs protocol 4");
+    return mfi_pickle_payload(e, q, header, (size_t)(end - header), text, size);
+}
+
+/* Bytes, from protocol 3 on. */
+MFI_INLINE char *mfi_put_bytes(struct mfi_encoder *e, char *q, const void *data, size_t size) {
+    char header[9];
+    char *end = header;
+    if (size <= 0xff)
+        end = mfi_put_number(header, MFI_OP_SHORT_BINBYTES, size, 1);
+    else if (size <= 0xffffffffu)
+        end = mfi_put_number(header, MFI_OP_BINBYTES, size, 4);
+    else if (e->protocol >= 4)
+        end = mfi_put_number(header, MFI_OP_BINBYTES8, size, 8);
+    else
+        return mfi_pickle_fail(e, MAYFLY_E_PICKLE, "bytes of more than 4 GiB need protocol 4");
+    return mfi_pickle_payload(e, q, header, (size_t)(end - header), data, size);
+}
+
+#endif
