@@ -170,8 +170,7 @@ mayfly_value mfi_tuple_new(mayfly_doc *doc, const mayfly_value *items, size_t co
     return mfi_node_value(node);
 }
 
-static bool any_absent(mayfly_doc *doc, const char *what, const mayfly_value *items,
-                       size_t count) {
+static bool any_absent(mayfly_doc *doc, const char *what, const mayfly_value *items, size_t count) {
     for (size_t i = 0; i < count; i++)
         if (items[i].bits == 0) {
             (void)mfi_doc_fail(doc, -EINVAL, "%s: item %zu is absent", what, i);

@@ -26,8 +26,7 @@ static int timedelta_us(mayfly_value v, int64_t *ret) {
     int64_t total;
     if (__builtin_mul_overflow(days, DAY_US, &total) ||
         __builtin_mul_overflow(seconds, INT64_C(1000000), &seconds) ||
-        __builtin_add_overflow(total, seconds, &total) ||
-        __builtin_add_overflow(total, us, &total))
+        __builtin_add_overflow(total, seconds, &total) || __builtin_add_overflow(total, us, &total))
         return -ERANGE;
     *ret = total;
     return 0;
@@ -119,8 +118,8 @@ mayfly_value mayfly_timedelta_new(mayfly_doc *doc, int64_t microseconds) {
     return call(doc, "datetime", "timedelta", arguments, 3);
 }
 
-static mayfly_value make(mayfly_doc *doc, const char *name, const mayfly_datetime *t,
-                         bool has_date, bool has_time) {
+static mayfly_value make(mayfly_doc *doc, const char *name, const mayfly_datetime *t, bool has_date,
+                         bool has_time) {
     uint8_t bytes[10];
     size_t size = 0;
     if (!in_range(t, has_date, has_time)) {

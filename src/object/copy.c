@@ -140,8 +140,7 @@ static int fill_dict(struct copying *c, const struct mfi_dict *from, struct mfi_
     for (uint32_t i = 0; i < from->keys->count && r == 0; i++) {
         r = ready(c, from->keys->keys[i]);
         if (mfi_stack_push(&pairs, copy_of(c, from->keys->keys[i]).bits) < 0 ||
-            (from->values != NULL &&
-             mfi_stack_push(&pairs, copy_of(c, from->values[i]).bits) < 0))
+            (from->values != NULL && mfi_stack_push(&pairs, copy_of(c, from->values[i]).bits) < 0))
             r = mfi_doc_fail(c->doc, -ENOMEM, "no memory for copying");
     }
     if (r < 0 || c->doc->failure.code != 0)

@@ -21,8 +21,8 @@ const char *mfi_opcode_name(int code) {
     }
 }
 
-int mfi_decode_fail(struct mfi_decoder *d, const struct mfi_cursor *k, int code,
-                    const char *format, ...) {
+int mfi_decode_fail(struct mfi_decoder *d, const struct mfi_cursor *k, int code, const char *format,
+                    ...) {
     char reason[512];
     va_list arguments;
     va_start(arguments, format);
@@ -167,7 +167,7 @@ mfi_slot mfi_memo_find_far(const struct mfi_decoder *d, uint64_t number) {
     return at == NULL ? 0 : *at;
 }
 
-/* ---- arguments that are lines ----------------------------------------------------------------- */
+/* ---- arguments that are lines ---- */
 
 int mfi_decode_line(struct mfi_decoder *d, struct mfi_cursor *k, const char **ret,
                     size_t *ret_size) {

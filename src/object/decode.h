@@ -47,7 +47,7 @@ struct mfi_decoder {
     struct mfi_map sparse;  /* number + 1 -> slot, for numbers far beyond memo_size */
     struct mfi_buffer text; /* an argument without its escapes */
 
-    uint64_t *bytes; /* memory counted so far, with that of what is built */
+    uint64_t *bytes;    /* memory counted so far, with that of what is built */
     uint64_t own_bytes; /* of them, those of the machine itself */
     uint64_t max_bytes, max_marks;
     int protocol; /* as the stream says; 0 until then */
@@ -93,11 +93,11 @@ struct mfi_builder {
     mfi_slot (*persistent)(void *c, mfi_slot id);
     mfi_slot (*buffer)(void *c);
     mfi_slot (*readonly)(void *c, mfi_slot buffer);
-    mfi_slot (*hold)(void *c, mfi_slot slot); /* one reference more */
+    mfi_slot (*hold)(void *c, mfi_slot slot);            /* one reference more */
     int (*drop)(void *c, mfi_slot slot, mfi_slot below); /* popped; below: or 0 */
     void (*stored)(void *c, mfi_slot slot);
     int (*trace)(void *c, const struct mfi_cursor *k); /* after each opcode; or NULL */
-    int (*why)(void *c, const char **ret); /* the code and the reason */
+    int (*why)(void *c, const char **ret);             /* the code and the reason */
 };
 
 /* What is not worth inlining (decode.c). */
@@ -110,15 +110,16 @@ MFI_COLD int mfi_decode_mark_room(struct mfi_decoder *d, const struct mfi_cursor
 MFI_COLD int mfi_memo_far(struct mfi_decoder *d, const struct mfi_cursor *k, uint64_t number,
                           mfi_slot slot);
 MFI_COLD mfi_slot mfi_memo_find_far(const struct mfi_decoder *d, uint64_t number);
-int mfi_decode_line(struct mfi_decoder *d, struct mfi_cursor *k, const char **ret, size_t *ret_size);
+int mfi_decode_line(struct mfi_decoder *d, struct mfi_cursor *k, const char **ret,
+                    size_t *ret_size);
 int mfi_line_number(struct mfi_decoder *d, struct mfi_cursor *k, uint64_t *ret);
 int mfi_line_small_int(const char *text, size_t size, bool *ret_bool, int64_t *ret);
-int mfi_line_quoted(struct mfi_decoder *d, struct mfi_cursor *k);   /* into d->text */
+int mfi_line_quoted(struct mfi_decoder *d, struct mfi_cursor *k);    /* into d->text */
 int mfi_line_unescaped(struct mfi_decoder *d, struct mfi_cursor *k); /* into d->text */
 /* Frees what the machine itself has, and no longer counts it. */
 void mfi_decoder_free(struct mfi_decoder *d);
 
-/* ---- taking from the input and the stack ------------------------------------------------------ */
+/* ---- taking from the input and the stack ---- */
 
 MFI_INLINE int mfi_need(struct mfi_decoder *d, struct mfi_cursor *k, uint64_t size) {
     return MFI_LIKELY((uint64_t)(d->end - k->at) >= size) ? 0 : mfi_decode_more(d, k, size);
@@ -136,7 +137,8 @@ MFI_INLINE uint64_t mfi_offset(const struct mfi_decoder *d, const struct mfi_cur
 }
 
 /* A number of `size` bytes. */
-MFI_INLINE int mfi_take_number(struct mfi_decoder *d, struct mfi_cursor *k, unsigned size, uint64_t *ret) {
+MFI_INLINE int mfi_take_number(struct mfi_decoder *d, struct mfi_cursor *k, unsigned size,
+                               uint64_t *ret) {
     const int r = mfi_need(d, k, size);
     if (MFI_LIKELY(r == 0)) {
         *ret = mfi_little(k->at, size);
@@ -217,7 +219,7 @@ MFI_INLINE int replace(MFI_MACHINE, size_t count, mfi_slot slot) {
     return push(d, b, c, k, slot);
 }
 
-/* ---- the memo --------------------------------------------------------------------------------- */
+/* ---- the memo ---- */
 
 MFI_INLINE int memo_put(MFI_MACHINE, uint64_t number) {
     if (MFI_UNLIKELY(k->sp == d->fence))
@@ -240,14 +242,14 @@ MFI_INLINE int memo_get(MFI_MACHINE, uint64_t number) {
     return push(d, b, c, k, b->hold(c, slot));
 }
 
-/* ---- the opcodes ------------------------------------------------------------------------------ */
+/* ---- the opcodes ---- */
 
-#define MFI_OP(name)          MFI_INLINE int op_##name(MFI_MACHINE)
-#define MFI_PASS              d, b, c, k
-#define MFI_PUSH(slot)        push(MFI_PASS, (slot))
+#define MFI_OP(name)   MFI_INLINE int op_##name(MFI_MACHINE)
+#define MFI_PASS       d, b, c, k
+#define MFI_PUSH(slot) push(MFI_PASS, (slot))
 #define MFI_RETURN_IF_BAD(r)                                                                       \
-    if (MFI_UNLIKELY((r) != 0))                                                                     \
-        return (r)
+    if (MFI_UNLIKELY((r) != 0))                                                                    \
+    return (r)
 
 MFI_OP(MARK) {
     (void)b, (void)c;
@@ -343,8 +345,8 @@ MFI_OP(LONG) {
 #define MFI_INTEGER(name, size, value)                                                             \
     MFI_OP(name) {                                                                                 \
         uint64_t x;                                                                                \
-        const int r = mfi_take_number(d, k, (size), &x);                                                  \
-        return MFI_UNLIKELY(r != 0) ? r : MFI_PUSH(b->integer(c, (value)));                         \
+        const int r = mfi_take_number(d, k, (size), &x);                                           \
+        return MFI_UNLIKELY(r != 0) ? r : MFI_PUSH(b->integer(c, (value)));                        \
     }
 MFI_INTEGER(BININT, 4, (int32_t)(uint32_t)x)
 MFI_INTEGER(BININT1, 1, (int64_t)x)
@@ -479,10 +481,10 @@ MFI_OP(EMPTY_SET) {
 
 #define MFI_GATHERED(name, make)                                                                   \
     MFI_OP(name) {                                                                                 \
-        mfi_slot *items = d->stack;                                                                           \
-        size_t count = 0;                                                                              \
+        mfi_slot *items = d->stack;                                                                \
+        size_t count = 0;                                                                          \
         const int r = unmark(d, k, &items, &count);                                                \
-        return MFI_UNLIKELY(r != 0) ? r : replace(MFI_PASS, count, b->make(c, items, count));       \
+        return MFI_UNLIKELY(r != 0) ? r : replace(MFI_PASS, count, b->make(c, items, count));      \
     }
 MFI_GATHERED(LIST, list)
 MFI_GATHERED(TUPLE, tuple)
@@ -491,7 +493,7 @@ MFI_GATHERED(FROZENSET, frozenset)
 #define MFI_COUNTED(name, count)                                                                   \
     MFI_OP(name) {                                                                                 \
         const int r = have(d, k, (count));                                                         \
-        return MFI_UNLIKELY(r != 0)                                                                 \
+        return MFI_UNLIKELY(r != 0)                                                                \
                    ? r                                                                             \
                    : replace(MFI_PASS, (count), b->tuple(c, k->sp - (count), (count)));            \
     }
@@ -590,8 +592,8 @@ MFI_OP(GET) {
 #define MFI_NUMBERED(name, size, what)                                                             \
     MFI_OP(name) {                                                                                 \
         uint64_t number;                                                                           \
-        const int r = mfi_take_number(d, k, (size), &number);                                             \
-        return MFI_UNLIKELY(r != 0) ? r : what(MFI_PASS, number);                                   \
+        const int r = mfi_take_number(d, k, (size), &number);                                      \
+        return MFI_UNLIKELY(r != 0) ? r : what(MFI_PASS, number);                                  \
     }
 MFI_NUMBERED(BINPUT, 1, memo_put)
 MFI_NUMBERED(LONG_BINPUT, 4, memo_put)
@@ -631,8 +633,7 @@ MFI_OP(GLOBAL) {
 
 MFI_OP(STACK_GLOBAL) {
     const int r = have(d, k, 2);
-    return r != 0 ? r
-                 : replace(MFI_PASS, 2, b->global(c, k->sp[-2], k->sp[-1], mfi_offset(d, k)));
+    return r != 0 ? r : replace(MFI_PASS, 2, b->global(c, k->sp[-2], k->sp[-1], mfi_offset(d, k)));
 }
 
 MFI_INLINE int take_extension(MFI_MACHINE, unsigned width) {
@@ -658,8 +659,7 @@ MFI_OP(EXT4) {
 
 MFI_OP(REDUCE) {
     const int r = have(d, k, 2);
-    return r != 0 ? r : replace(MFI_PASS, 2,
-                            b->reduce(c, k->sp[-2], k->sp[-1], mfi_offset(d, k)));
+    return r != 0 ? r : replace(MFI_PASS, 2, b->reduce(c, k->sp[-2], k->sp[-1], mfi_offset(d, k)));
 }
 
 MFI_OP(NEWOBJ) {

@@ -71,8 +71,7 @@ MFI_INLINE bool has_shape(const struct mfi_keys *keys, const mayfly_value *pairs
 enum { LARGEST_SHAPE = 256 };
 
 /* Fills an empty dict from keys and values that alternate. */
-int mfi_dict_fill(mayfly_doc *doc, struct mfi_dict *dict, const mayfly_value *pairs,
-                  size_t count) {
+int mfi_dict_fill(mayfly_doc *doc, struct mfi_dict *dict, const mayfly_value *pairs, size_t count) {
     if (MFI_UNLIKELY(dict->keys->count != 0 || count == 0 || count > LARGEST_SHAPE)) {
         int r = value_room(doc, dict, dict->keys->count + count);
         for (size_t i = 0; i < count && r == 0; i++)

@@ -14,9 +14,9 @@ struct listing {
     mayfly_doc *doc; /* numbers that are not small are turned into text there */
     mayfly_sink *sink;
     void *sink_context;
-    struct mfi_buffer text;   /* lines to be handed over */
-    struct mfi_stack marks;   /* offsets of the open ones */
-    uint64_t stored;          /* how many numbers were taken before */
+    struct mfi_buffer text; /* lines to be handed over */
+    struct mfi_stack marks; /* offsets of the open ones */
+    uint64_t stored;        /* how many numbers were taken before */
     int highest;
     int code;
 };
@@ -224,16 +224,15 @@ static int add_code(struct listing *l, uint8_t op) {
 static int add_note(struct listing *l, uint8_t op, uint64_t mark, bool ended_mark) {
     if (ended_mark)
         return add(l, " (MARK at %llu)", (unsigned long long)mark);
-    return op == MFI_OP_MEMOIZE
-               ? add(l, " (as %llu)", (unsigned long long)l->d->memo_count - 1)
-               : 0;
+    return op == MFI_OP_MEMOIZE ? add(l, " (as %llu)", (unsigned long long)l->d->memo_count - 1)
+                                : 0;
 }
 
 /* pickletools takes a number that is stored twice for an error. */
 static int check_stored(struct listing *l, const struct mfi_cursor *k) {
     const uint8_t op = *k->op;
-    const bool stores = op == MFI_OP_PUT || op == MFI_OP_BINPUT || op == MFI_OP_LONG_BINPUT ||
-                        op == MFI_OP_MEMOIZE;
+    const bool stores =
+        op == MFI_OP_PUT || op == MFI_OP_BINPUT || op == MFI_OP_LONG_BINPUT || op == MFI_OP_MEMOIZE;
     const bool again = stores && l->d->memo_count == l->stored;
     l->stored = l->d->memo_count;
     return again ? mfi_decode_fail(l->d, k, MAYFLY_E_PICKLE, "its number is taken already") : 0;
@@ -279,41 +278,88 @@ static int trace(void *c, const struct mfi_cursor *k) {
 
 enum { NOTHING = 1 };
 
-#define MAKE(name, ...)                                                                            \
-    static inline mfi_slot name(void *c, __VA_ARGS__)
-MAKE(of_bool, bool v) { return (void)c, (void)v, NOTHING; }
-MAKE(of_int, int64_t v) { return (void)c, (void)v, NOTHING; }
-MAKE(of_long, const uint8_t *b, size_t n) { return (void)c, (void)b, (void)n, NOTHING; }
-MAKE(of_data, const char *b, size_t n) { return (void)c, (void)b, (void)n, NOTHING; }
-MAKE(of_float, double v) { return (void)c, (void)v, NOTHING; }
+#define MAKE(name, ...) static inline mfi_slot name(void *c, __VA_ARGS__)
+MAKE(of_bool, bool v) {
+    return (void)c, (void)v, NOTHING;
+}
+MAKE(of_int, int64_t v) {
+    return (void)c, (void)v, NOTHING;
+}
+MAKE(of_long, const uint8_t *b, size_t n) {
+    return (void)c, (void)b, (void)n, NOTHING;
+}
+MAKE(of_data, const char *b, size_t n) {
+    return (void)c, (void)b, (void)n, NOTHING;
+}
+MAKE(of_float, double v) {
+    return (void)c, (void)v, NOTHING;
+}
 MAKE(of_text, const char *b, size_t n, const uint8_t *e) {
     return (void)c, (void)b, (void)n, (void)e, NOTHING;
 }
-MAKE(of_items, const mfi_slot *i, size_t n) { return (void)c, (void)i, (void)n, NOTHING; }
-MAKE(of_slot, mfi_slot a) { return (void)c, (void)a, NOTHING; }
-MAKE(of_code, uint32_t v, uint64_t o) { return (void)c, (void)v, (void)o, NOTHING; }
+MAKE(of_items, const mfi_slot *i, size_t n) {
+    return (void)c, (void)i, (void)n, NOTHING;
+}
+MAKE(of_slot, mfi_slot a) {
+    return (void)c, (void)a, NOTHING;
+}
+MAKE(of_code, uint32_t v, uint64_t o) {
+    return (void)c, (void)v, (void)o, NOTHING;
+}
 MAKE(of_two, mfi_slot a, mfi_slot b, uint64_t o) {
     return (void)c, (void)a, (void)b, (void)o, NOTHING;
 }
 MAKE(of_some, mfi_slot a, const mfi_slot *i, size_t n) {
     return (void)c, (void)a, (void)i, (void)n, NOTHING;
 }
-static inline mfi_slot of_nothing(void *c) { return (void)c, NOTHING; }
+static inline mfi_slot of_nothing(void *c) {
+    return (void)c, NOTHING;
+}
 static inline int give(void *c, mfi_slot a, const mfi_slot *i, size_t n) {
     return (void)c, (void)a, (void)i, (void)n, 0;
 }
-static inline int give_one(void *c, mfi_slot a, mfi_slot b) { return (void)c, (void)a, (void)b, 0; }
-static inline void note(void *c, mfi_slot a) { (void)c, (void)a; }
-static int why(void *c, const char **ret) { return (void)c, *ret = "", -EINVAL; }
+static inline int give_one(void *c, mfi_slot a, mfi_slot b) {
+    return (void)c, (void)a, (void)b, 0;
+}
+static inline void note(void *c, mfi_slot a) {
+    (void)c, (void)a;
+}
+static int why(void *c, const char **ret) {
+    return (void)c, *ret = "", -EINVAL;
+}
 
 static const struct mfi_builder nothing = {
-    .none = of_nothing, .boolean = of_bool, .integer = of_int, .long_bytes = of_long,
-    .long_text = of_data, .number = of_float, .str = of_text, .old_str = of_data, .bytes = of_data,
-    .bytearray = of_data, .list = of_items, .tuple = of_items, .dict = of_nothing,
-    .set = of_nothing, .frozenset = of_items, .append = give, .set_items = give, .add_items = give,
-    .global = of_two, .extension = of_code, .reduce = of_two, .newobj = of_two,
-    .instance = of_some, .build = give_one, .persistent = of_slot, .buffer = of_nothing,
-    .readonly = of_slot, .hold = of_slot, .drop = give_one, .stored = note, .trace = trace,
+    .none = of_nothing,
+    .boolean = of_bool,
+    .integer = of_int,
+    .long_bytes = of_long,
+    .long_text = of_data,
+    .number = of_float,
+    .str = of_text,
+    .old_str = of_data,
+    .bytes = of_data,
+    .bytearray = of_data,
+    .list = of_items,
+    .tuple = of_items,
+    .dict = of_nothing,
+    .set = of_nothing,
+    .frozenset = of_items,
+    .append = give,
+    .set_items = give,
+    .add_items = give,
+    .global = of_two,
+    .extension = of_code,
+    .reduce = of_two,
+    .newobj = of_two,
+    .instance = of_some,
+    .build = give_one,
+    .persistent = of_slot,
+    .buffer = of_nothing,
+    .readonly = of_slot,
+    .hold = of_slot,
+    .drop = give_one,
+    .stored = note,
+    .trace = trace,
     .why = why,
 };
 
@@ -328,9 +374,10 @@ static int list_one(struct listing *l, struct mfi_cursor *k) {
         r = add(l, "highest protocol among opcodes = %d\n", l->highest);
     const int flushed = flush(l);
     if (r < 0)
-        return l->d->code != 0 ? l->d->code
-                               : mfi_fail(l->d->error, r, "disassemble", NULL, "%s",
-                                          r == -ENOMEM ? "no memory" : "writing the listing failed");
+        return l->d->code != 0
+                   ? l->d->code
+                   : mfi_fail(l->d->error, r, "disassemble", NULL, "%s",
+                              r == -ENOMEM ? "no memory" : "writing the listing failed");
     return flushed < 0 ? mfi_fail(l->d->error, flushed, "disassemble", NULL,
                                   "writing the listing: %s", strerror(-flushed))
                        : 0;
@@ -346,8 +393,12 @@ static void listing_free(struct listing *l) {
 int mayfly_disassemble(const void *data, size_t size, bool all, mayfly_sink *sink,
                        void *sink_context, mayfly_error *error) {
     uint64_t bytes = 0;
-    struct mfi_decoder d = {.begin = data, .bytes = &bytes, .max_bytes = (uint64_t)4 << 30,
-                            .max_marks = 1000000, .operation = "disassemble", .error = error};
+    struct mfi_decoder d = {.begin = data,
+                            .bytes = &bytes,
+                            .max_bytes = (uint64_t)4 << 30,
+                            .max_marks = 1000000,
+                            .operation = "disassemble",
+                            .error = error};
     __attribute__((cleanup(listing_free))) struct listing l = {
         .d = &d, .sink = sink, .sink_context = sink_context};
     d.end = d.begin + size;

@@ -73,10 +73,8 @@ static int dump_new(size_t options_size, mayfly_doc *doc, mayfly_value value,
     int r = mfi_options_import(&known, sizeof known, options, options_size, "dump", error);
     if (r < 0)
         return r;
-    const mayfly_file_options how = {.prefix = known.prefix,
-                                     .suffix = known.suffix,
-                                     .dir = known.dir,
-                                     .secret = known.secret};
+    const mayfly_file_options how = {
+        .prefix = known.prefix, .suffix = known.suffix, .dir = known.dir, .secret = known.secret};
     r = in_memory ? mayfly_spooled_temporary_file(&how, &file, error)
                   : mayfly_named_temporary_file(&how, &file, error);
     if (r < 0)
@@ -192,8 +190,8 @@ int mayfly_load_sized(size_t options_size, mayfly_file *file, const mayfly_load_
         whole.size += (size_t)n;
     }
     r = load_whole(&whole, &known, mayfly_file_path(file), false, ret, &used, error);
-    const int64_t moved = mayfly_file_seek(file, r == 0 ? at + (int64_t)used : at, SEEK_SET,
-                                           r == 0 ? error : NULL);
+    const int64_t moved =
+        mayfly_file_seek(file, r == 0 ? at + (int64_t)used : at, SEEK_SET, r == 0 ? error : NULL);
     return r < 0 || moved >= 0 ? r : (int)moved;
 }
 

@@ -167,8 +167,7 @@ char *mfi_pickle_long(struct mfi_encoder *e, char *q, const uint8_t *bytes, size
 }
 
 /* GLOBAL of the protocols before 4. */
-char *mfi_pickle_global_line(struct mfi_encoder *e, char *q, const char *module,
-                             const char *name) {
+char *mfi_pickle_global_line(struct mfi_encoder *e, char *q, const char *module, const char *name) {
     const size_t m = strlen(module), n = strlen(name);
     if (m == 0 || n == 0 || memchr(module, '\n', m) != NULL || memchr(name, '\n', n) != NULL)
         return mfi_pickle_fail(e, MAYFLY_E_PICKLE, "\"%s.%s\" can be named only in protocol 4",

@@ -40,8 +40,8 @@ struct mfi_encoder {
 /* encode.c */
 MFI_COLD char *mfi_pickle_slow(struct mfi_encoder *e, char *q);
 char *mfi_pickle_fit(struct mfi_encoder *e, char *q); /* the slack, and no look at the frame */
-char *mfi_pickle_begin(struct mfi_encoder *e);         /* the first bytes */
-char *mfi_pickle_end(struct mfi_encoder *e, char *q);  /* STOP; the rest to the sink */
+char *mfi_pickle_begin(struct mfi_encoder *e);        /* the first bytes */
+char *mfi_pickle_end(struct mfi_encoder *e, char *q); /* STOP; the rest to the sink */
 char *mfi_pickle_payload(struct mfi_encoder *e, char *q, const char *header, size_t header_size,
                          const void *data, size_t size);
 char *mfi_pickle_long(struct mfi_encoder *e, char *q, const uint8_t *bytes, size_t size);

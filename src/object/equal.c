@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * Equality of whole values, as Python's ==, without recursion and also where they contain
- * themselves: two values that are being compared already, or that equal the same third one as far as
- * is known, are taken for equal (Hopcroft and Karp's way with automata: classes are merged, so that
- * the work is bounded by the number of nodes and not of paths).
+ * themselves: two values that are being compared already, or that equal the same third one as far
+ * as is known, are taken for equal (Hopcroft and Karp's way with automata: classes are merged, so
+ * that the work is bounded by the number of nodes and not of paths).
  */
 #define _GNU_SOURCE
 #include "value.h"
@@ -48,7 +48,7 @@ static int later(struct comparison *c, mayfly_value a, mayfly_value b) {
     if (a.bits == 0 || b.bits == 0)
         return 0;
     return mfi_stack_push(&c->pairs, a.bits) < 0 || mfi_stack_push(&c->pairs, b.bits) < 0 ? -ENOMEM
-                                                                                        : 1;
+                                                                                          : 1;
 }
 
 /* ---- numbers --------------------------------------------------------------------------------- */
@@ -90,8 +90,8 @@ static bool number_equal(mayfly_value a, mayfly_value b) {
         const mayfly_value whole = ka < MAYFLY_FLOAT ? a : b, other = ka < MAYFLY_FLOAT ? b : a;
         return mayfly_complex_get(other, &br, &bi, NULL) == 0 && bi == 0 && int_is_float(whole, br);
     }
-    return mayfly_complex_get(a, &ar, &ai, NULL) == 0 && mayfly_complex_get(b, &br, &bi, NULL) == 0 &&
-           ar == br && ai == bi;
+    return mayfly_complex_get(a, &ar, &ai, NULL) == 0 &&
+           mayfly_complex_get(b, &br, &bi, NULL) == 0 && ar == br && ai == bi;
 }
 
 /* ---- containers ------------------------------------------------------------------------------ */

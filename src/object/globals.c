@@ -49,22 +49,23 @@ void mfi_uses_free(struct mfi_uses **uses_at) {
 static const struct {
     const char *module, *name;
 } fetchers[] = {
-    {"builtins", "getattr"},         {"builtins", "__import__"},
-    {"builtins", "eval"},            {"builtins", "exec"},
-    {"builtins", "vars"},            {"builtins", "globals"},
-    {"operator", "attrgetter"},      {"operator", "methodcaller"},
-    {"operator", "itemgetter"},      {"importlib", "import_module"},
-    {"importlib", "__import__"},     {"importlib._bootstrap", "_gcd_import"},
-    {"pkgutil", "resolve_name"},     {"functools", "partial"},
-    {"types", "FunctionType"},       {"types", "CodeType"},
-    {"pydoc", "locate"},             {"dill._dill", "_import_module"},
-    {"dill._dill", "_get_attr"},     {"dill._dill", "_eval_repr"},
+    {"builtins", "getattr"},      {"builtins", "__import__"},
+    {"builtins", "eval"},         {"builtins", "exec"},
+    {"builtins", "vars"},         {"builtins", "globals"},
+    {"operator", "attrgetter"},   {"operator", "methodcaller"},
+    {"operator", "itemgetter"},   {"importlib", "import_module"},
+    {"importlib", "__import__"},  {"importlib._bootstrap", "_gcd_import"},
+    {"pkgutil", "resolve_name"},  {"functools", "partial"},
+    {"types", "FunctionType"},    {"types", "CodeType"},
+    {"pydoc", "locate"},          {"dill._dill", "_import_module"},
+    {"dill._dill", "_get_attr"},  {"dill._dill", "_eval_repr"},
     {"dill._dill", "_load_type"},
 };
 
 int mfi_uses_call(mayfly_doc *doc, mayfly_value call, uint64_t offset) {
     const struct mfi_object *object = mfi_node_of(call);
-    if (mfi_is(object->callable, MAYFLY_OBJECT)) /* what a call gave is called: attrgetter(..)(..) */
+    /* what a call gave is called: attrgetter(..)(..) */
+    if (mfi_is(object->callable, MAYFLY_OBJECT))
         return mfi_uses_note(doc, call, offset, MAYFLY_GLOBAL_COMPUTED | MAYFLY_GLOBAL_CALLED);
     for (size_t i = 0; i < MFI_LENGTH(fetchers); i++)
         if (mfi_global_is(object->callable, fetchers[i].module, fetchers[i].name))
@@ -263,7 +264,8 @@ int mayfly_policy_new(const char *text, size_t size, mayfly_policy **ret, mayfly
 
 bool mayfly_policy_allows(const mayfly_policy *policy, const char *module, const char *name) {
     for (size_t i = 0; i < policy->count; i++)
-        if (strcmp(policy->pairs[2 * i], module) == 0 && strcmp(policy->pairs[2 * i + 1], name) == 0)
+        if (strcmp(policy->pairs[2 * i], module) == 0 &&
+            strcmp(policy->pairs[2 * i + 1], name) == 0)
             return true;
     return false;
 }

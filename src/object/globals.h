@@ -17,7 +17,7 @@ struct mfi_use {
 struct mfi_uses {
     struct mfi_use *uses;
     size_t count, capacity;
-    size_t told;                /* how many of the list are in `list` */
+    size_t told; /* how many of the list are in `list` */
     mayfly_global_use *list;
 };
 

@@ -192,8 +192,7 @@ static uint32_t slot_of(const struct mfi_keys *keys, mayfly_value key, uint32_t 
     uint32_t at = hash & keys->mask;
     for (;; at = (at + 1) & keys->mask) {
         const uint64_t slot = keys->index[at];
-        if (slot == 0 || (slot >> 32 == hash &&
-                          mfi_key_equal(keys->keys[(uint32_t)slot - 1], key)))
+        if (slot == 0 || (slot >> 32 == hash && mfi_key_equal(keys->keys[(uint32_t)slot - 1], key)))
             return at;
     }
 }
@@ -256,8 +255,8 @@ static int make_index(mayfly_doc *doc, struct mfi_keys *keys, size_t slots) {
     memset(index, 0, slots * sizeof *index);
     const uint32_t mask = (uint32_t)(slots - 1), old_mask = keys->mask;
     for (uint32_t i = 0; i < (old == NULL ? keys->count : old_mask + 1); i++) {
-        const uint64_t slot = old == NULL ? (uint64_t)mfi_hash(keys->keys[i]) << 32 | (i + 1)
-                                          : old[i];
+        const uint64_t slot =
+            old == NULL ? (uint64_t)mfi_hash(keys->keys[i]) << 32 | (i + 1) : old[i];
         if (slot == 0)
             continue;
         uint32_t at = (uint32_t)(slot >> 32) & mask;
@@ -280,8 +279,8 @@ static struct mfi_keys *own(mayfly_doc *doc, const struct mfi_keys *from, size_t
     keys->keys = mfi_doc_grow(doc, NULL, 0, &bytes);
     if (keys->keys == NULL)
         return NULL;
-    keys->capacity = (uint32_t)(bytes / sizeof *keys->keys < MOST ? bytes / sizeof *keys->keys
-                                                                  : MOST);
+    keys->capacity =
+        (uint32_t)(bytes / sizeof *keys->keys < MOST ? bytes / sizeof *keys->keys : MOST);
     if (from->count > 0)
         memcpy(keys->keys, from->keys, from->count * sizeof *keys->keys);
     if (from->mask != 0 && make_index(doc, keys, (size_t)from->mask + 1) < 0)
@@ -301,8 +300,8 @@ static int room_for_one(mayfly_doc *doc, struct mfi_keys **keys_at) {
         return mfi_doc_fail(doc, MAYFLY_E_LIMIT, "more than %d keys", MOST);
     if (keys->count == keys->capacity) {
         size_t bytes = 2 * (size_t)keys->capacity * sizeof *keys->keys;
-        mayfly_value *grown = mfi_doc_grow(doc, keys->keys,
-                                           keys->capacity * sizeof *keys->keys, &bytes);
+        mayfly_value *grown =
+            mfi_doc_grow(doc, keys->keys, keys->capacity * sizeof *keys->keys, &bytes);
         if (grown == NULL)
             return doc->failure.code;
         keys->keys = grown;

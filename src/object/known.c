@@ -126,8 +126,8 @@ mayfly_value mfi_field(mayfly_value object, const char *name) {
     size_t skip = 0;
     if (found == NULL)
         return mfi_word(0);
-    const char *names = found->known == MAYFLY_CLASS_CODE ? code_fields(arguments, &skip)
-                                                          : found->fields;
+    const char *names =
+        found->known == MAYFLY_CLASS_CODE ? code_fields(arguments, &skip) : found->fields;
     const int64_t at = names == NULL ? -1 : position(names, name);
     return at < 0 ? mfi_word(0) : mayfly_item(arguments, (size_t)at + skip);
 }

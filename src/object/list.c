@@ -19,8 +19,8 @@ static int grow(mayfly_doc *doc, struct mfi_list *list, size_t count) {
     if (bytes < 4 && list->capacity != 0)
         bytes = 4;
     bytes *= sizeof *list->items;
-    mayfly_value *grown = mfi_doc_grow(doc, list->items,
-                                       (size_t)list->capacity * sizeof *list->items, &bytes);
+    mayfly_value *grown =
+        mfi_doc_grow(doc, list->items, (size_t)list->capacity * sizeof *list->items, &bytes);
     if (grown == NULL)
         return doc->failure.code;
     list->items = grown;

@@ -39,8 +39,8 @@ static void give_scratch(struct mfi_decoder *d, mayfly_doc *doc) {
         doc->scratch = mfi_sys.calloc(1, sizeof *doc->scratch);
     if (doc->scratch == NULL)
         return;
-    *doc->scratch = (struct mfi_scratch){d->stack, d->memo, (size_t)(d->limit - d->stack),
-                                         d->memo_capacity};
+    *doc->scratch =
+        (struct mfi_scratch){d->stack, d->memo, (size_t)(d->limit - d->stack), d->memo_capacity};
     d->own_bytes -= (doc->scratch->stack_size + doc->scratch->memo_size) * sizeof(mfi_slot);
     d->stack = d->limit = d->memo = NULL;
 }

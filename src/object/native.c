@@ -6,8 +6,14 @@
 #define _GNU_SOURCE
 #include "read.h"
 
-enum { NATIVE_SET = 1, NATIVE_FROZENSET, NATIVE_BYTES, NATIVE_BYTEARRAY, NATIVE_COMPLEX,
-       NATIVE_ENCODE };
+enum {
+    NATIVE_SET = 1,
+    NATIVE_FROZENSET,
+    NATIVE_BYTES,
+    NATIVE_BYTEARRAY,
+    NATIVE_COMPLEX,
+    NATIVE_ENCODE
+};
 
 unsigned mfi_native_of(const char *module, const char *name) {
     static const char *const names[] = {"set", "frozenset", "bytes", "bytearray", "complex"};
@@ -67,12 +73,14 @@ static mayfly_value make_bytearray(mayfly_doc *doc, mayfly_value arguments) {
     const void *data = given == 1 ? mayfly_bytes_get(mayfly_item(arguments, 0), &size) : "";
     if (given == 2)
         return encode(doc, MAYFLY_BYTEARRAY, arguments);
-    return data == NULL || given > 2 ? mfi_word(0) : mfi_text_new(doc, MAYFLY_BYTEARRAY, data, size);
+    return data == NULL || given > 2 ? mfi_word(0)
+                                     : mfi_text_new(doc, MAYFLY_BYTEARRAY, data, size);
 }
 
 static mayfly_value make_complex(mayfly_doc *doc, mayfly_value arguments) {
     double real, imag;
-    if (mayfly_count(arguments) != 2 || mayfly_float_get(mayfly_item(arguments, 0), &real, NULL) < 0 ||
+    if (mayfly_count(arguments) != 2 ||
+        mayfly_float_get(mayfly_item(arguments, 0), &real, NULL) < 0 ||
         mayfly_float_get(mayfly_item(arguments, 1), &imag, NULL) < 0)
         return mfi_word(0);
     return mayfly_complex_new(doc, real, imag);

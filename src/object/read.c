@@ -7,7 +7,7 @@
 
 #include "globals.h"
 
-enum { NATIVE_MASK = 0x3f };    /* flags of a global: which call of native.c it is */
+enum { NATIVE_MASK = 0x3f }; /* flags of a global: which call of native.c it is */
 
 #define DOC(c) (((struct mfi_reading *)(c))->doc)
 
@@ -272,8 +272,8 @@ static mfi_slot make_global(void *c, mfi_slot m, mfi_slot n, uint64_t offset) {
     if (native == 0 && plain_only(c))
         return refuse(c, "it names a global");
     const mayfly_value global = mfi_global_of(DOC(c), module, name);
-    if (global.bits == 0 || mfi_uses_note(DOC(c), global, offset,
-                                          computed ? MAYFLY_GLOBAL_COMPUTED : 0) < 0)
+    if (global.bits == 0 ||
+        mfi_uses_note(DOC(c), global, offset, computed ? MAYFLY_GLOBAL_COMPUTED : 0) < 0)
         return 0;
     mfi_node_flag(mfi_node_of(global), native);
     return global.bits;
@@ -306,8 +306,7 @@ static mfi_slot make_call(void *c, mfi_slot function, mfi_slot arguments, uint64
         return 0;
     if (mfi_is(f, MAYFLY_GLOBAL)) {
         const unsigned native = mfi_node_flags(mfi_node_of(f)) & NATIVE_MASK;
-        const mayfly_value plain =
-            native == 0 ? mfi_word(0) : mfi_native_call(DOC(c), native, a);
+        const mayfly_value plain = native == 0 ? mfi_word(0) : mfi_native_call(DOC(c), native, a);
         if (plain.bits != 0 || DOC(c)->failure.code != 0)
             return plain.bits;
     }

@@ -2,9 +2,9 @@
  *
  * Reading pickles one after the other, from memory, a descriptor or a FILE.
  *
- * What is read from a stream lies in a buffer, the machine's window, which holds at least the opcode
- * under way. A length that the stream tells is never allocated at once: the buffer grows as the
- * bytes arrive.
+ * What is read from a stream lies in a buffer, the machine's window, which holds at least the
+ * opcode under way. A length that the stream tells is never allocated at once: the buffer grows as
+ * the bytes arrive.
  */
 #define _GNU_SOURCE
 #include "reader.h"
@@ -13,7 +13,7 @@
 
 enum { FIRST_READ = 64 << 10 };
 
-/* ---- a buffer over something to read from ----------------------------------------------------- */
+/* ---- a buffer over something to read from ---- */
 
 static int more_room(struct mfi_stream *s, struct mfi_decoder *d, size_t used, size_t need) {
     size_t step = used > FIRST_READ ? used : FIRST_READ; /* doubles, and no faster than it fills */
@@ -32,8 +32,7 @@ static int more_room(struct mfi_stream *s, struct mfi_decoder *d, size_t used, s
     return 0;
 }
 
-static int stream_more(struct mfi_decoder *d, const uint8_t **op, const uint8_t **at,
-                       size_t need) {
+static int stream_more(struct mfi_decoder *d, const uint8_t **op, const uint8_t **at, size_t need) {
     struct mfi_stream *s = d->source.context;
     const size_t gone = d->begin == NULL ? 0 : (size_t)(*op - d->begin);
     size_t used = d->begin == NULL ? 0 : (size_t)(d->end - *op);
@@ -48,8 +47,8 @@ static int stream_more(struct mfi_decoder *d, const uint8_t **op, const uint8_t 
         if (r < 0)
             break;
         const size_t room = s->capacity - used;
-        const ssize_t n = s->read(s->from, s->buffer + used,
-                                  s->exact && missing < room ? missing : room);
+        const ssize_t n =
+            s->read(s->from, s->buffer + used, s->exact && missing < room ? missing : room);
         if (n <= 0) {
             r = n < 0 ? (int)n : 0;
             break;
@@ -64,8 +63,7 @@ static int stream_more(struct mfi_decoder *d, const uint8_t **op, const uint8_t 
 }
 
 void mfi_stream_init(struct mfi_stream *s, struct mfi_decoder *d,
-                     ssize_t (*read)(void *from, void *data, size_t size), void *from,
-                     bool exact) {
+                     ssize_t (*read)(void *from, void *data, size_t size), void *from, bool exact) {
     *s = (struct mfi_stream){.read = read, .from = from, .exact = exact};
     d->source = (struct mfi_source){stream_more, s};
 }

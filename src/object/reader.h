@@ -17,8 +17,7 @@ struct mfi_stream {
 
 /* Makes the machine read from there. */
 void mfi_stream_init(struct mfi_stream *s, struct mfi_decoder *d,
-                     ssize_t (*read)(void *from, void *data, size_t size), void *from,
-                     bool exact);
+                     ssize_t (*read)(void *from, void *data, size_t size), void *from, bool exact);
 void mfi_stream_free(struct mfi_stream *s);
 
 ssize_t mfi_read_descriptor(void *from, void *data, size_t size); /* an int * */

@@ -15,7 +15,7 @@ struct mfi_inside {
 
 struct mfi_printer {
     struct mfi_buffer out;
-    size_t max_bytes;   /* 0: no limit */
+    size_t max_bytes; /* 0: no limit */
     uint32_t depth, max_depth;
     const struct mfi_inside *inside;
     int code; /* of the failure */

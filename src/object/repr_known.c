@@ -12,9 +12,9 @@
 
 /* Globals that are known to be classes: Python prints <class 'int'>. */
 static bool is_class(const char *module, const char *name) {
-    static const char *const builtins[] = {"bool", "bytearray", "bytes", "complex", "dict",
-                                           "float", "frozenset", "int", "list", "object", "range",
-                                           "set", "slice", "str", "tuple", "type"};
+    static const char *const builtins[] = {
+        "bool", "bytearray", "bytes", "complex", "dict",  "float", "frozenset", "int",
+        "list", "object",    "range", "set",     "slice", "str",   "tuple",     "type"};
     if (strcmp(module, "builtins") == 0)
         for (size_t i = 0; i < MFI_LENGTH(builtins); i++)
             if (strcmp(name, builtins[i]) == 0)
@@ -96,8 +96,8 @@ static void print_counter(struct mfi_printer *p, mayfly_value v) {
     bool sortable = order != NULL;
     for (size_t i = 0; i < count && sortable; i++) {
         order[i].index = i;
-        sortable = mayfly_pair(v, i, &key, &value) &&
-                   mayfly_int_get(value, &order[i].count, NULL) == 0;
+        sortable =
+            mayfly_pair(v, i, &key, &value) && mayfly_int_get(value, &order[i].count, NULL) == 0;
     }
     if (sortable)
         qsort(order, count, sizeof *order, by_count);
@@ -291,7 +291,9 @@ static bool print_fraction(struct mfi_printer *p, mayfly_value v, const char *be
         const char *slash = memchr(text, '/', size);
         mfi_print_format(p, "%.*s%s%s", slash == NULL ? (int)size : (int)(slash - text), text,
                          slash == NULL && strcmp(between, "/") == 0 ? "" : between,
-                         slash != NULL ? slash + 1 : strcmp(between, "/") == 0 ? "" : "1");
+                         slash != NULL               ? slash + 1
+                         : strcmp(between, "/") == 0 ? ""
+                                                     : "1");
         return true;
     }
     if (mfi_kind(n) != MAYFLY_INT || mfi_kind(d) != MAYFLY_INT)

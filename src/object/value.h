@@ -278,15 +278,15 @@ struct mayfly_doc {
     struct mfi_block *blocks, *spare;
     uint64_t bytes, max_bytes;
     mayfly_value root;
-    mayfly_value empty;                 /* the empty tuple, once there is one */
+    mayfly_value empty; /* the empty tuple, once there is one */
     struct mfi_keys *shapes[MFI_SHAPES];
-    struct mfi_keys *none;              /* no keys at all */
+    struct mfi_keys *none; /* no keys at all */
     struct mfi_uses *uses;
-    struct mfi_scratch *scratch;        /* what reading needed, if it is to be read into again */
-    void *input;                        /* what was read and is referred to; freed with all */
+    struct mfi_scratch *scratch; /* what reading needed, if it is to be read into again */
+    void *input;                 /* what was read and is referred to; freed with all */
     size_t input_size;
     bool input_mapped;
-    mayfly_error failure;               /* code 0: none */
+    mayfly_error failure; /* code 0: none */
 };
 
 /* Memory of the document, aligned to 8; NULL and the document failed. */
@@ -310,7 +310,7 @@ int mfi_doc_fail(mayfly_doc *doc, int code, const char *format, ...) MFI_PRINTF(
 mayfly_value mfi_doc_wrong(mayfly_doc *doc, const char *operation, mayfly_value value,
                            const char *wanted);
 
-/* ---- making nodes (build.c); absent: the document has failed ---------------------------------- */
+/* ---- making nodes (build.c); absent: the document has failed ---- */
 
 mayfly_value mfi_text_new(mayfly_doc *doc, mayfly_kind kind, const char *data, size_t size);
 mayfly_value mfi_far_new(mayfly_doc *doc, mayfly_kind kind, const char *data, size_t size,
@@ -336,9 +336,9 @@ int mfi_list_extend(mayfly_doc *doc, struct mfi_list *list, const mayfly_value *
                     size_t count);
 
 /* Keys, dicts and sets (keys.c, dict.c). 0 or the document's failure. */
-uint32_t mfi_hash(mayfly_value v);                              /* not 0 */
+uint32_t mfi_hash(mayfly_value v); /* not 0 */
 bool mfi_hashable(mayfly_value v, unsigned depth);
-bool mfi_key_equal(mayfly_value a, mayfly_value b);             /* of two that may be keys */
+bool mfi_key_equal(mayfly_value a, mayfly_value b);                   /* of two that may be keys */
 int64_t mfi_keys_find(const struct mfi_keys *keys, mayfly_value key); /* position or -1 */
 int64_t mfi_keys_find_text(const struct mfi_keys *keys, const char *text, size_t size);
 int64_t mfi_keys_add(mayfly_doc *doc, struct mfi_keys **keys, mayfly_value key);
@@ -349,7 +349,7 @@ int mfi_dict_fill(mayfly_doc *doc, struct mfi_dict *dict, const mayfly_value *pa
 int mfi_dict_set(mayfly_doc *doc, struct mfi_dict *dict, mayfly_value key, mayfly_value value);
 int mfi_set_add(mayfly_doc *doc, struct mfi_dict *set, const mayfly_value *items, size_t count);
 
-/* ---- what several files ask for --------------------------------------------------------------- */
+/* ---- what several files ask for ---- */
 
 /* A map from words to words, for one walk over values (map.c). Keys are not 0. */
 struct mfi_map {
@@ -395,8 +395,8 @@ struct mfi_known {
     const char *fields; /* the names of its arguments, parted by blanks; or NULL */
 };
 
-const struct mfi_known *mfi_known_of(mayfly_value object);          /* or NULL */
-mayfly_value mfi_field(mayfly_value object, const char *name);      /* of the arguments */
+const struct mfi_known *mfi_known_of(mayfly_value object);     /* or NULL */
+mayfly_value mfi_field(mayfly_value object, const char *name); /* of the arguments */
 mayfly_value mfi_underlying(mayfly_value v); /* the list, dict or tuple that an object amounts to */
 bool mfi_global_is(mayfly_value v, const char *module, const char *name);
 

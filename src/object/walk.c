@@ -13,9 +13,10 @@ mayfly_kind mayfly_kind_of(mayfly_value value) {
 }
 
 const char *mayfly_kind_name(mayfly_kind kind) {
-    static const char *const names[] = {
-        "nothing", "None", "bool", "int",       "float",  "complex", "str",           "bytes",  "bytearray", "list",
-        "tuple",   "dict", "set",  "frozenset", "global", "object",  "persistent id", "buffer", "extension"};
+    static const char *const names[] = {"nothing", "None",          "bool",   "int",       "float",
+                                        "complex", "str",           "bytes",  "bytearray", "list",
+                                        "tuple",   "dict",          "set",    "frozenset", "global",
+                                        "object",  "persistent id", "buffer", "extension"};
     return (unsigned)kind < MFI_LENGTH(names) ? names[kind] : "unknown";
 }
 
@@ -206,8 +207,7 @@ mayfly_value mayfly_item(mayfly_value value, size_t index) {
                : mfi_part(value, index);
 }
 
-bool mayfly_pair(mayfly_value value, size_t index, mayfly_value *ret_key,
-                 mayfly_value *ret_value) {
+bool mayfly_pair(mayfly_value value, size_t index, mayfly_value *ret_key, mayfly_value *ret_value) {
     value = mfi_underlying(value);
     if (!mfi_is(value, MAYFLY_DICT))
         return false;

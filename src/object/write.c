@@ -17,8 +17,16 @@
 
 static _Atomic uint64_t next_stamp = 1;
 
-enum level_kind { LEVEL_LIST, LEVEL_DICT, LEVEL_SET, LEVEL_TUPLE, LEVEL_FROZEN, LEVEL_OBJECT,
-                  LEVEL_ITEMS, LEVEL_PAIRS };
+enum level_kind {
+    LEVEL_LIST,
+    LEVEL_DICT,
+    LEVEL_SET,
+    LEVEL_TUPLE,
+    LEVEL_FROZEN,
+    LEVEL_OBJECT,
+    LEVEL_ITEMS,
+    LEVEL_PAIRS
+};
 
 struct level {
     void *node;
@@ -32,7 +40,7 @@ struct writer {
     uint64_t base; /* the stamp of number 0 */
     struct level *levels;
     size_t depth, capacity;
-    uint64_t builtins; /* number + 1 of the text "builtins"; 0: not written yet */
+    uint64_t builtins;  /* number + 1 of the text "builtins"; 0: not written yet */
     uint64_t native[4]; /* the same, of the globals below */
     const mayfly_dump_options *options;
 };
@@ -325,7 +333,7 @@ static char *go_list(struct writer *w, char *q, struct level *level, enum mfi_op
     uint64_t i = level->at;
     for (;; i++) {
         const uint64_t in_batch = i % MFI_BATCH;
-        /* the last batch has a mark unless it is the only one; of an object, unless it has one item */
+        /* the last batch has a mark unless it is the only one; an object's, unless of one item */
         const bool single = count - (i - in_batch) == 1 && (count == 1 || by_iterator);
         if (i > 0 && (in_batch == 0 || i == count)) {
             const uint64_t first = i - (in_batch == 0 ? MFI_BATCH : in_batch);
@@ -505,8 +513,17 @@ static mayfly_value one_of(mayfly_value v, bool several, uint64_t n) {
 
 /* The stages of an object, each one or more values: callable, arguments, keywords; then it is made;
  * items; pairs; states; calls for their effect. `at` has the stage in its upper half. */
-enum { STAGE_CALLABLE, STAGE_ARGUMENTS, STAGE_KEYWORDS, STAGE_MAKE, STAGE_ITEMS, STAGE_PAIRS,
-       STAGE_STATES, STAGE_THEN, STAGE_END };
+enum {
+    STAGE_CALLABLE,
+    STAGE_ARGUMENTS,
+    STAGE_KEYWORDS,
+    STAGE_MAKE,
+    STAGE_ITEMS,
+    STAGE_PAIRS,
+    STAGE_STATES,
+    STAGE_THEN,
+    STAGE_END
+};
 
 static uint64_t stage(unsigned n) {
     return (uint64_t)n << 32;
@@ -562,7 +579,7 @@ static char *go_object(struct writer *w, char *q, struct level *level) {
     case STAGE_CALLABLE:
         level->at = stage(STAGE_ARGUMENTS);
         return save(w, object->form == MFI_INSTANCE ? mfi_put(q, MFI_OP_MARK) : q,
-                         object->callable);
+                    object->callable);
     case STAGE_ARGUMENTS:
         return go_arguments(w, q, level, object);
     case STAGE_KEYWORDS:
