@@ -336,7 +336,7 @@ int mayfly_session_keep(mayfly_session *session, mayfly_error *error) {
 static char *now(void) {
     struct timespec ts;
     struct tm tm;
-    char fraction[16] = "";
+    char fraction[24] = "";
     if (clock_gettime(CLOCK_REALTIME, &ts) < 0 || localtime_r(&ts.tv_sec, &tm) == NULL)
         return mfi_strdup("1970-01-01T00:00:00");
     if (ts.tv_nsec >= 1000)

@@ -74,12 +74,12 @@ int mayfly_session_export(const mayfly_session *session, const char *path, mayfl
     auto_json *json = json_object();
     json_t *snapshots = json_array(), *names = json_array();
     json_t *name = json_string(mayfly_session_name(session));
-    const bool failed = (json_object_set_new(json, "session_name", name) < 0) |
-                        (json_object_set_new(json, "snapshots", snapshots) < 0) |
-                        (json_object_set_new(json, "current_objects", names) < 0);
-    if (json == NULL || failed)
-        return name == NULL ? fail(session, error) : mfi_fail_memory(error, 0);
-    int r = add_snapshots(session, snapshots);
+    int r = json_object_set_new(json, "session_name", name);
+    r |= json_object_set_new(json, "snapshots", snapshots);
+    r |= json_object_set_new(json, "current_objects", names);
+    if (r < 0)
+        return json != NULL && name == NULL ? fail(session, error) : mfi_fail_memory(error, 0);
+    r = add_snapshots(session, snapshots);
     if (r == 0)
         r = add_names(session, names);
     if (r == -EILSEQ)
