@@ -71,8 +71,8 @@ MAYFLY_API MAYFLY_MUST_CHECK int mayfly_session_new_sized(size_t options_size, c
 MAYFLY_API MAYFLY_MUST_CHECK int mayfly_session_open(const char *path, mayfly_session **ret,
                                                      mayfly_error *error);
 
-/* The directory stays, with all snapshots and the values as they are now; the caller owns it. May be
- * called again, to save the values again.
+/* The directory stays, with all snapshots and the values as they are now; the caller owns it. May
+ * be called again, to save the values again.
  *
  * Errors:    MAYFLY_E_FORKED; as mayfly_dump and mayfly_replace_with: what was saved before stands
  * Safety:    thread one-object | fork: MAYFLY_E_FORKED in the child | signal no
@@ -147,10 +147,9 @@ MAYFLY_API int mayfly_session_look(const mayfly_session *session, int64_t index,
  * export_session_info: session_name, snapshots (timestamp, description, object_count) and the names
  * of the current_objects.
  *
- * Errors:    -ENOTSUP a library built without jansson; -EILSEQ a text with a lone surrogate; -EINVAL
- *            a restored dict has keys that are no str; as mayfly_replace_with
- * Safety:    thread one-object | fork any | signal no
- * Since:     0.1 (contract P5) */
+ * Errors:    -ENOTSUP a library built without jansson; -EILSEQ a text with a lone surrogate;
+ * -EINVAL a restored dict has keys that are no str; as mayfly_replace_with Safety:    thread
+ * one-object | fork any | signal no Since:     0.1 (contract P5) */
 MAYFLY_API int mayfly_session_export(const mayfly_session *session, const char *path,
                                      mayfly_error *error);
 

@@ -27,12 +27,12 @@
  * MAYFLY_FIELD_POINTER_COUNTED, ...).
  *
  * In Python    a struct is a dict, or an instance of the class that MAYFLY_CLASS names; char * a
- *              str, NULL is None; bytes are bytes; arrays are lists; an enum is the str of its name.
- * Pointers     keep what they are: two to one struct are one dict, shared, and two to one struct
- *              when loaded; what points to itself does so again; so do pointers to the whole
- *              object. A pointer into the middle of a struct or array becomes one to a copy.
- * Memory       what loading allocates comes from malloc(3), one block for each text, array and
- *              struct that is pointed to. mayfly_struct_clear frees them all.
+ *              str, NULL is None; bytes are bytes; arrays are lists; an enum is the str of its
+ * name. Pointers     keep what they are: two to one struct are one dict, shared, and two to one
+ * struct when loaded; what points to itself does so again; so do pointers to the whole object. A
+ * pointer into the middle of a struct or array becomes one to a copy. Memory       what loading
+ * allocates comes from malloc(3), one block for each text, array and struct that is pointed to.
+ * mayfly_struct_clear frees them all.
  */
 #ifndef MAYFLY_STRUCT_H
 #define MAYFLY_STRUCT_H
@@ -73,12 +73,12 @@ typedef struct mayfly_field {
     const char *name;
     mayfly_field_kind kind;
     mayfly_field_shape shape;
-    size_t offset;               /* of the member */
-    size_t size;                 /* of one element */
-    size_t count;                /* MAYFLY_FIELD_FIXED: elements */
-    size_t count_offset;         /* COUNTING, BYTES: of the member that counts */
-    size_t count_size;           /* its size */
-    bool count_signed;           /* whether it has a sign */
+    size_t offset;                  /* of the member */
+    size_t size;                    /* of one element */
+    size_t count;                   /* MAYFLY_FIELD_FIXED: elements */
+    size_t count_offset;            /* COUNTING, BYTES: of the member that counts */
+    size_t count_size;              /* its size */
+    bool count_signed;              /* whether it has a sign */
     const mayfly_enum_name *names;  /* ENUM */
     const mayfly_struct_type *type; /* STRUCT, POINTER */
 } mayfly_field;
@@ -142,7 +142,7 @@ struct mayfly_struct_type {
 #define MAYFLY_LENGTH_(s, m) (sizeof MAYFLY_MEMBER_(s, m) / sizeof MAYFLY_MEMBER_(s, m)[0])
 
 /* Each is 1, or does not compile. */
-#define MAYFLY_IS_(expression, wanted) _Generic((expression), wanted: 1)
+#define MAYFLY_IS_(expression, wanted) _Generic((expression), wanted : 1)
 #define MAYFLY_IS_ARRAY_(s, m)                                                                     \
     MAYFLY_IS_(&MAYFLY_MEMBER_(s, m), __typeof__(MAYFLY_MEMBER_(s, m)[0])(*)[MAYFLY_LENGTH_(s, m)])
 #define MAYFLY_IS_POINTER_(s, m)                                                                   \
@@ -166,54 +166,55 @@ struct mayfly_struct_type {
     MAYFLY_PLACE_(s, m), .size = sizeof MAYFLY_MEMBER_(s, m)[0] * MAYFLY_IS_POINTER_(s, m),        \
                          .shape = MAYFLY_FIELD_COUNTING, MAYFLY_COUNT_(s, n)
 
-#define MAYFLY_FIELD(s, m) {MAYFLY_ONE_(s, m), .kind = MAYFLY_KIND_(&MAYFLY_MEMBER_(s, m))}
+#define MAYFLY_FIELD(s, m)                                                                         \
+    { MAYFLY_ONE_(s, m), .kind = MAYFLY_KIND_(&MAYFLY_MEMBER_(s, m)) }
 #define MAYFLY_FIELD_ARRAY(s, m)                                                                   \
-    {MAYFLY_ARRAY_(s, m), .kind = MAYFLY_KIND_(&MAYFLY_MEMBER_(s, m)[0])}
+    { MAYFLY_ARRAY_(s, m), .kind = MAYFLY_KIND_(&MAYFLY_MEMBER_(s, m)[0]) }
 #define MAYFLY_FIELD_COUNTED(s, m, n)                                                              \
-    {MAYFLY_COUNTED_(s, m, n), .kind = MAYFLY_KIND_(&MAYFLY_MEMBER_(s, m)[0])}
+    { MAYFLY_COUNTED_(s, m, n), .kind = MAYFLY_KIND_(&MAYFLY_MEMBER_(s, m)[0]) }
 
 #define MAYFLY_FIELD_CHARS(s, m)                                                                   \
-    {MAYFLY_ONE_(s, m),                                                                            \
-     .kind = MAYFLY_FIELD_IS_CHARS +                                                               \
-             0 * MAYFLY_IS_(&MAYFLY_MEMBER_(s, m), char(*)[sizeof MAYFLY_MEMBER_(s, m)])}
+    {                                                                                              \
+        MAYFLY_ONE_(s, m),                                                                         \
+            .kind = MAYFLY_FIELD_IS_CHARS +                                                        \
+                    0 * MAYFLY_IS_(&MAYFLY_MEMBER_(s, m), char(*)[sizeof MAYFLY_MEMBER_(s, m)])    \
+    }
 #define MAYFLY_FIELD_BYTES(s, m, n)                                                                \
-    {MAYFLY_ONE_(s, m), MAYFLY_COUNT_(s, n),                                                       \
-     .kind = MAYFLY_FIELD_IS_BYTES + 0 * _Generic(MAYFLY_MEMBER_(s, m),                            \
-        void *: 1,                                                                                 \
-        char *: 1,                                                                                 \
-        signed char *: 1,                                                                          \
-        unsigned char *: 1,                                                                        \
-        const void *: 1,                                                                           \
-        const char *: 1,                                                                           \
-        const unsigned char *: 1)}
+    {                                                                                              \
+        MAYFLY_ONE_(s, m), MAYFLY_COUNT_(s, n),                                                    \
+            .kind = MAYFLY_FIELD_IS_BYTES +                                                        \
+                    0 * _Generic(MAYFLY_MEMBER_(s, m), void * : 1, char * : 1, signed char * : 1,  \
+                                 unsigned char * : 1, const void * : 1, const char * : 1,          \
+                                 const unsigned char * : 1)                                        \
+    }
 
 #define MAYFLY_NAMES_(element, table)                                                              \
     .kind = MAYFLY_FIELD_IS_ENUM + 0 * (MAYFLY_KIND_(&element) == MAYFLY_FIELD_IS_INT),            \
     .names = (table)
 #define MAYFLY_FIELD_ENUM(s, m, table)                                                             \
-    {MAYFLY_ONE_(s, m), MAYFLY_NAMES_(MAYFLY_MEMBER_(s, m), table)}
+    { MAYFLY_ONE_(s, m), MAYFLY_NAMES_(MAYFLY_MEMBER_(s, m), table) }
 #define MAYFLY_FIELD_ENUM_ARRAY(s, m, table)                                                       \
-    {MAYFLY_ARRAY_(s, m), MAYFLY_NAMES_(MAYFLY_MEMBER_(s, m)[0], table)}
+    { MAYFLY_ARRAY_(s, m), MAYFLY_NAMES_(MAYFLY_MEMBER_(s, m)[0], table) }
 #define MAYFLY_FIELD_ENUM_COUNTED(s, m, n, table)                                                  \
-    {MAYFLY_COUNTED_(s, m, n), MAYFLY_NAMES_(MAYFLY_MEMBER_(s, m)[0], table)}
+    { MAYFLY_COUNTED_(s, m, n), MAYFLY_NAMES_(MAYFLY_MEMBER_(s, m)[0], table) }
 
 #define MAYFLY_STRUCT_(element, of)                                                                \
     .kind = MAYFLY_FIELD_IS_STRUCT + 0 * MAYFLY_IS_(&element, of##_object *), .type = &of
 #define MAYFLY_FIELD_STRUCT(s, m, of)                                                              \
-    {MAYFLY_ONE_(s, m), MAYFLY_STRUCT_(MAYFLY_MEMBER_(s, m), of)}
+    { MAYFLY_ONE_(s, m), MAYFLY_STRUCT_(MAYFLY_MEMBER_(s, m), of) }
 #define MAYFLY_FIELD_STRUCT_ARRAY(s, m, of)                                                        \
-    {MAYFLY_ARRAY_(s, m), MAYFLY_STRUCT_(MAYFLY_MEMBER_(s, m)[0], of)}
+    { MAYFLY_ARRAY_(s, m), MAYFLY_STRUCT_(MAYFLY_MEMBER_(s, m)[0], of) }
 #define MAYFLY_FIELD_STRUCT_COUNTED(s, m, n, of)                                                   \
-    {MAYFLY_COUNTED_(s, m, n), MAYFLY_STRUCT_(MAYFLY_MEMBER_(s, m)[0], of)}
+    { MAYFLY_COUNTED_(s, m, n), MAYFLY_STRUCT_(MAYFLY_MEMBER_(s, m)[0], of) }
 
 #define MAYFLY_POINTER_(element, of)                                                               \
     .kind = MAYFLY_FIELD_IS_POINTER + 0 * MAYFLY_IS_(element, of##_object *), .type = &of
 #define MAYFLY_FIELD_POINTER(s, m, of)                                                             \
-    {MAYFLY_ONE_(s, m), MAYFLY_POINTER_(MAYFLY_MEMBER_(s, m), of)}
+    { MAYFLY_ONE_(s, m), MAYFLY_POINTER_(MAYFLY_MEMBER_(s, m), of) }
 #define MAYFLY_FIELD_POINTER_ARRAY(s, m, of)                                                       \
-    {MAYFLY_ARRAY_(s, m), MAYFLY_POINTER_(MAYFLY_MEMBER_(s, m)[0], of)}
+    { MAYFLY_ARRAY_(s, m), MAYFLY_POINTER_(MAYFLY_MEMBER_(s, m)[0], of) }
 #define MAYFLY_FIELD_POINTER_COUNTED(s, m, n, of)                                                  \
-    {MAYFLY_COUNTED_(s, m, n), MAYFLY_POINTER_(MAYFLY_MEMBER_(s, m)[0], of)}
+    { MAYFLY_COUNTED_(s, m, n), MAYFLY_POINTER_(MAYFLY_MEMBER_(s, m)[0], of) }
 
 /* ---- dumping --------------------------------------------------------------------------------- */
 
@@ -275,11 +276,9 @@ typedef struct mayfly_struct_options {
  * Safety:    thread one-object | fork any | signal no
  * Since:     0.1 (contract O1) */
 #define mayfly_load_struct(...) mayfly_load_struct_sized(sizeof(mayfly_struct_options), __VA_ARGS__)
-MAYFLY_API MAYFLY_MUST_CHECK int mayfly_load_struct_sized(size_t options_size,
-                                                          const mayfly_struct_type *type,
-                                                          mayfly_value value,
-                                                          const mayfly_struct_options *options,
-                                                          void *object, mayfly_error *error);
+MAYFLY_API MAYFLY_MUST_CHECK int
+mayfly_load_struct_sized(size_t options_size, const mayfly_struct_type *type, mayfly_value value,
+                         const mayfly_struct_options *options, void *object, mayfly_error *error);
 
 /* Frees what a loaded struct points to, each block once however often it is pointed to, and makes
  * the struct all zero; clearing it again does nothing. What the program has changed meanwhile must

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The walk over structs that dumping, loading and clearing share.
+ * The tour of structs that dumping, loading and clearing share.
  *
  * Records   the structs that pointers lead to, and the object itself as the first: each is done
  *           once, one after the other, however long the list or cyclic the graph. Found again by a
@@ -37,7 +37,7 @@ struct mfi_frame {
     size_t index, count;
     size_t field; /* the next one */
     size_t found; /* loading: fields that the value has */
-    size_t seen;  /* the type's place in walk->seen */
+    size_t seen;  /* the type's place in tour->seen */
     bool begun;
 };
 
@@ -48,16 +48,16 @@ struct mfi_seen {
     mayfly_value *keys;
 };
 
-struct mfi_walk {
+struct mfi_tour {
     const char *operation; /* "load struct" */
     bool by_value;         /* records are found by value and type, else by address */
     bool by_type;          /* and by type */
 
-    /* All three may end the walk with a negative code. `begin` comes before the fields of each
+    /* All three may end the tour with a negative code. `begin` comes before the fields of each
      * element, `visit` for each field, `end` (or NULL) after the last element. */
-    int (*begin)(struct mfi_walk *walk, struct mfi_frame *frame);
-    int (*visit)(struct mfi_walk *walk, struct mfi_frame *frame, const mayfly_field *field);
-    void (*end)(struct mfi_walk *walk, const struct mfi_frame *frame);
+    int (*begin)(struct mfi_tour *tour, struct mfi_frame *frame);
+    int (*visit)(struct mfi_tour *tour, struct mfi_frame *frame, const mayfly_field *field);
+    void (*end)(struct mfi_tour *tour, const struct mfi_frame *frame);
 
     struct mfi_record *records;
     size_t record_count, record_capacity, now;
@@ -75,30 +75,31 @@ struct mfi_walk {
 };
 
 /* Finds or adds a record. 1: it is new, 0: it was there, or -ENOMEM. */
-int mfi_walk_note(struct mfi_walk *walk, const mayfly_struct_type *type, void *at,
+int mfi_tour_note(struct mfi_tour *tour, const mayfly_struct_type *type, void *at,
                   mayfly_value value, size_t *ret);
 
-/* Where walk->seen has a type. 0, -ENOMEM, or -EDOM: it has a member that counts as a field, too. */
-int mfi_walk_see(struct mfi_walk *walk, const mayfly_struct_type *type, size_t *ret);
+/* Where tour->seen has a type. 0, -ENOMEM, or -EDOM: it has a member that counts as a field, too.
+ */
+int mfi_tour_see(struct mfi_tour *tour, const mayfly_struct_type *type, size_t *ret);
 
 /* Goes into a field that is a struct or an array of them, next. `value` is its list, or its value
  * where it is one. Frames may move. 0, -ENOMEM, -EINVAL as mfi_field_span; -ELOOP too many. */
-int mfi_walk_enter(struct mfi_walk *walk, const struct mfi_frame *frame, const mayfly_field *field,
+int mfi_tour_enter(struct mfi_tour *tour, const struct mfi_frame *frame, const mayfly_field *field,
                    mayfly_value value);
 
-int mfi_walk_record(struct mfi_walk *walk, size_t record); /* one */
-int mfi_walk_run(struct mfi_walk *walk);                   /* all, also those that are added */
-void mfi_walk_free(struct mfi_walk *walk);
+int mfi_tour_record(struct mfi_tour *tour, size_t record); /* one */
+int mfi_tour_run(struct mfi_tour *tour);                   /* all, also those that are added */
+void mfi_tour_free(struct mfi_tour *tour);
 
 /* Fails with the path of the field in work: "load struct order: field "items[3].x": ...".
- * `name`: of a field that the struct does not have; NULL. `text` may be NULL for what the walk says.
- * The walk is over then. */
-int mfi_walk_fail(struct mfi_walk *walk, mayfly_error *error, int code, const char *name,
+ * `name`: of a field that the struct does not have; NULL. `text` may be NULL for what the tour
+ * says. The tour is over then. */
+int mfi_tour_fail(struct mfi_tour *tour, mayfly_error *error, int code, const char *name,
                   const char *text);
 
 /* Frees what the records' structs own and the records but the first, which becomes all zero. Needs
- * no memory that the walk did not need before. */
-void mfi_walk_release(struct mfi_walk *walk);
+ * no memory that the tour did not need before. */
+void mfi_tour_release(struct mfi_tour *tour);
 
 /* The elements of a field; -EINVAL: an array that is NULL and counts, or counts below zero. */
 int mfi_field_span(const mayfly_field *field, const char *at, char **ret, size_t *ret_count);

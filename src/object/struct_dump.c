@@ -2,8 +2,8 @@
  *
  * Values out of structs.
  *
- * Invariant   a struct that is pointed to has its value before it is filled, so that whatever points
- *             to it later, itself included, finds it. Fields are put in their order.
+ * Invariant   a struct that is pointed to has its value before it is filled, so that whatever
+ * points to it later, itself included, finds it. Fields are put in their order.
  */
 #define _GNU_SOURCE
 #include <stdio.h>
@@ -12,7 +12,7 @@
 #include "struct.h"
 
 struct dump {
-    struct mfi_walk walk; /* first: the walk's functions are given this */
+    struct mfi_tour tour; /* first: the tour's functions are given this */
     mayfly_doc *doc;
     bool told; /* the failure has the name of the field */
 };
@@ -24,9 +24,9 @@ static int fail(struct dump *dump, int code, const char *text) {
         return failure->code;
     dump->told = true;
     if (failure->code == 0)
-        return mfi_walk_fail(&dump->walk, failure, code, NULL, text);
+        return mfi_tour_fail(&dump->tour, failure, code, NULL, text);
     const mayfly_error first = *failure;
-    return mfi_walk_fail(&dump->walk, failure, first.code, NULL, first.message);
+    return mfi_tour_fail(&dump->tour, failure, first.code, NULL, first.message);
 }
 
 /* ---- a type's class, and its fields' names --------------------------------------------------- */
@@ -48,7 +48,7 @@ static int learn(struct dump *dump, struct mfi_seen *seen) {
 
 /* An empty value of a struct. */
 static mayfly_value make(struct dump *dump, size_t seen) {
-    const mayfly_value cls = dump->walk.seen[seen].cls;
+    const mayfly_value cls = dump->tour.seen[seen].cls;
     const mayfly_value dict = mayfly_dict_new(dump->doc);
     return cls.bits == 0 ? dict : mayfly_instance_new(dump->doc, cls, dict);
 }
@@ -72,8 +72,7 @@ static mayfly_value dump_float(struct dump *dump, const mayfly_field *field, con
 
 static mayfly_value dump_str(struct dump *dump, const char *at) {
     const char *text = mfi_pointer_at(at);
-    return text == NULL ? mayfly_none_new(dump->doc)
-                        : mayfly_str_new(dump->doc, text, MAYFLY_ALL);
+    return text == NULL ? mayfly_none_new(dump->doc) : mayfly_str_new(dump->doc, text, MAYFLY_ALL);
 }
 
 static mayfly_value dump_chars(struct dump *dump, const mayfly_field *field, const char *at) {
@@ -102,18 +101,18 @@ static mayfly_value dump_pointer(struct dump *dump, const mayfly_field *field, c
     size_t record;
     if (pointer == NULL)
         return mayfly_none_new(dump->doc);
-    int r = mfi_walk_note(&dump->walk, field->type, pointer, (mayfly_value){0}, &record);
+    int r = mfi_tour_note(&dump->tour, field->type, pointer, (mayfly_value){0}, &record);
     if (r == 1) {
         size_t seen;
-        r = mfi_walk_see(&dump->walk, field->type, &seen);
+        r = mfi_tour_see(&dump->tour, field->type, &seen);
         if (r == 0)
-            r = learn(dump, dump->walk.seen + seen);
+            r = learn(dump, dump->tour.seen + seen);
         if (r == 0)
-            dump->walk.records[record].value = make(dump, seen);
+            dump->tour.records[record].value = make(dump, seen);
     }
     if (r < 0)
         (void)fail(dump, r, NULL);
-    return r < 0 ? (mayfly_value){0} : dump->walk.records[record].value;
+    return r < 0 ? (mayfly_value){0} : dump->tour.records[record].value;
 }
 
 static mayfly_value dump_bytes(struct dump *dump, const mayfly_field *field, const char *at) {
@@ -159,7 +158,7 @@ static mayfly_value dump_list(struct dump *dump, const struct mfi_frame *frame,
         return list;
     }
     for (size_t i = 0; field->kind != MAYFLY_FIELD_IS_STRUCT && i < count; i++) {
-        dump->walk.element = i;
+        dump->tour.element = i;
         if (mayfly_list_append(dump->doc, list, dump_single(dump, field, at + i * field->size)) < 0)
             break;
     }
@@ -176,17 +175,17 @@ static mayfly_value dump_field(struct dump *dump, const struct mfi_frame *frame,
     if (field->kind != MAYFLY_FIELD_IS_STRUCT)
         return dump_single(dump, field, frame->at + field->offset);
     size_t seen;
-    int r = mfi_walk_see(&dump->walk, field->type, &seen);
+    int r = mfi_tour_see(&dump->tour, field->type, &seen);
     if (r == 0)
-        r = learn(dump, dump->walk.seen + seen);
+        r = learn(dump, dump->tour.seen + seen);
     else
         r = fail(dump, r, NULL);
     return r < 0 ? (mayfly_value){0} : make(dump, seen);
 }
 
-static int begin(struct mfi_walk *walk, struct mfi_frame *frame) {
-    struct dump *dump = (struct dump *)walk;
-    int r = learn(dump, walk->seen + frame->seen);
+static int begin(struct mfi_tour *tour, struct mfi_frame *frame) {
+    struct dump *dump = (struct dump *)tour;
+    int r = learn(dump, tour->seen + frame->seen);
     if (r == 0 && frame->list.bits != 0) {
         const mayfly_value value = make(dump, frame->seen);
         r = mayfly_list_append(dump->doc, frame->list, value);
@@ -196,44 +195,45 @@ static int begin(struct mfi_walk *walk, struct mfi_frame *frame) {
     return r < 0 ? fail(dump, r, NULL) : 0;
 }
 
-static int visit(struct mfi_walk *walk, struct mfi_frame *frame, const mayfly_field *field) {
-    struct dump *dump = (struct dump *)walk;
+static int visit(struct mfi_tour *tour, struct mfi_frame *frame, const mayfly_field *field) {
+    struct dump *dump = (struct dump *)tour;
     const size_t index = (size_t)(field - frame->type->fields);
     const mayfly_value value = dump_field(dump, frame, field);
     if (dump->doc->failure.code == 0)
-        (void)mayfly_dict_set(dump->doc, frame->value, walk->seen[frame->seen].keys[index], value);
+        (void)mayfly_dict_set(dump->doc, frame->value, tour->seen[frame->seen].keys[index], value);
     if (dump->doc->failure.code != 0)
         return fail(dump, -EINVAL, NULL);
     if (field->kind != MAYFLY_FIELD_IS_STRUCT)
         return 0;
-    const int r = mfi_walk_enter(walk, frame, field, value);
+    const int r = mfi_tour_enter(tour, frame, field, value);
     return r < 0 ? fail(dump, r, NULL) : 0;
 }
 
 static int dump_all(struct dump *dump, const mayfly_struct_type *type, const void *object) {
     size_t root, seen;
-    int r = mfi_walk_note(&dump->walk, type, (void *)(uintptr_t)object, (mayfly_value){0}, &root);
+    int r = mfi_tour_note(&dump->tour, type, (void *)(uintptr_t)object, (mayfly_value){0}, &root);
     if (r == 1)
-        r = mfi_walk_see(&dump->walk, type, &seen);
+        r = mfi_tour_see(&dump->tour, type, &seen);
     if (r < 0)
         return fail(dump, r, NULL);
-    r = learn(dump, dump->walk.seen + seen);
+    r = learn(dump, dump->tour.seen + seen);
     if (r < 0)
         return r;
-    dump->walk.records[root].value = make(dump, seen);
-    return mfi_walk_run(&dump->walk);
+    dump->tour.records[root].value = make(dump, seen);
+    r = mfi_tour_run(&dump->tour);
+    return r < 0 ? fail(dump, r, NULL) : 0;
 }
 
 mayfly_value mayfly_struct_new(mayfly_doc *doc, const mayfly_struct_type *type,
                                const void *object) {
     struct dump dump = {
-        .walk = {.operation = "dump struct", .by_type = true, .begin = begin, .visit = visit},
+        .tour = {.operation = "dump struct", .by_type = true, .begin = begin, .visit = visit},
         .doc = doc,
     };
     mayfly_value value = {0};
     if (mayfly_doc_failed(doc, NULL) == 0 && dump_all(&dump, type, object) == 0)
-        value = dump.walk.records[0].value;
-    mfi_walk_free(&dump.walk);
+        value = dump.tour.records[0].value;
+    mfi_tour_free(&dump.tour);
     return value;
 }
 

@@ -14,10 +14,11 @@
 #include "struct.h"
 
 struct load {
-    struct mfi_walk walk; /* first: the walk's functions are given this */
+    struct mfi_tour tour; /* first: the tour's functions are given this */
     mayfly_error *error;
     unsigned flags;
     uint64_t room; /* of max_bytes */
+    bool told;     /* *error is filled in */
 };
 
 static int fail(struct load *load, int code, const char *format, ...) MFI_PRINTF(3, 4);
@@ -28,24 +29,26 @@ static int fail(struct load *load, int code, const char *format, ...) {
     va_start(arguments, format);
     (void)vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    return mfi_walk_fail(&load->walk, load->error, code, NULL, text);
+    load->told = true;
+    return mfi_tour_fail(&load->tour, load->error, code, NULL, text);
 }
 
 static int fail_kind(struct load *load, mayfly_value value, const char *wanted) {
     return fail(load, -EINVAL, "%s instead of %s", mayfly_kind_name(mayfly_kind_of(value)), wanted);
 }
 
-static int fail_walk(struct load *load, int code) {
-    return mfi_walk_fail(&load->walk, load->error, code, NULL, NULL);
+static int fail_tour(struct load *load, int code) {
+    load->told = true;
+    return mfi_tour_fail(&load->tour, load->error, code, NULL, NULL);
 }
 
 /* Memory of zeros, within the limit. */
 static int take(struct load *load, size_t count, size_t size, void **ret) {
     if (count > load->room / size)
-        return fail_walk(load, MAYFLY_E_LIMIT);
+        return fail_tour(load, MAYFLY_E_LIMIT);
     *ret = mfi_sys.calloc(count, size);
     if (*ret == NULL)
-        return fail_walk(load, -ENOMEM);
+        return fail_tour(load, -ENOMEM);
     load->room -= count * size;
     return 0;
 }
@@ -166,21 +169,20 @@ static int load_pointer(struct load *load, const mayfly_field *field, char *at,
     void *block;
     if (mayfly_kind_of(value) == MAYFLY_NONE)
         return 0;
-    int r = mfi_walk_note(&load->walk, field->type, NULL, value, &record);
+    int r = mfi_tour_note(&load->tour, field->type, NULL, value, &record);
     if (r < 0)
-        return fail_walk(load, r);
+        return fail_tour(load, r);
     if (r == 1) {
         r = take(load, 1, field->type->size, &block);
         if (r < 0)
             return r;
-        load->walk.records[record].at = block;
+        load->tour.records[record].at = block;
     }
-    mfi_pointer_put(at, load->walk.records[record].at);
+    mfi_pointer_put(at, load->tour.records[record].at);
     return 0;
 }
 
-static int load_single(struct load *load, const mayfly_field *field, char *at,
-                       mayfly_value value) {
+static int load_single(struct load *load, const mayfly_field *field, char *at, mayfly_value value) {
     switch (field->kind) {
     case MAYFLY_FIELD_IS_BOOL:
         return load_bool(load, at, value);
@@ -202,8 +204,8 @@ static int load_single(struct load *load, const mayfly_field *field, char *at,
 /* ---- what counts ----------------------------------------------------------------------------- */
 
 /* Memory for `count` elements, and the member that counts them. */
-static int take_counted(struct load *load, const struct mfi_frame *frame,
-                        const mayfly_field *field, size_t count, size_t size, void **ret) {
+static int take_counted(struct load *load, const struct mfi_frame *frame, const mayfly_field *field,
+                        size_t count, size_t size, void **ret) {
     for (const mayfly_field *f = frame->type->fields; f < field; f++)
         if ((f->shape == MAYFLY_FIELD_COUNTING || f->kind == MAYFLY_FIELD_IS_BYTES) &&
             f->count_offset == field->count_offset) {
@@ -236,8 +238,7 @@ static int load_bytes(struct load *load, const struct mfi_frame *frame, const ma
     if (kind == MAYFLY_NONE)
         return 0;
     const void *data = mayfly_bytes_get(value, &size);
-    if (data == NULL ||
-        (kind != MAYFLY_BYTES && kind != MAYFLY_BYTEARRAY && kind != MAYFLY_BUFFER))
+    if (data == NULL || (kind != MAYFLY_BYTES && kind != MAYFLY_BYTEARRAY && kind != MAYFLY_BUFFER))
         return fail_kind(load, value, "bytes");
     const int r = take_counted(load, frame, field, size, size + 1, &copy);
     if (r == 0)
@@ -256,19 +257,19 @@ static int load_array(struct load *load, const struct mfi_frame *frame, const ma
         return fail(load, -ERANGE, "%zu elements instead of %zu", count, field->count);
     if (field->shape == MAYFLY_FIELD_COUNTING) {
         if (count > SIZE_MAX / field->size)
-            return fail_walk(load, MAYFLY_E_LIMIT);
+            return fail_tour(load, MAYFLY_E_LIMIT);
         const int r = take_counted(load, frame, field, count, count * field->size, &elements);
         if (r < 0)
             return r;
     }
     if (field->kind == MAYFLY_FIELD_IS_STRUCT) {
-        const int r = mfi_walk_enter(&load->walk, frame, field, value);
-        return r < 0 ? fail_walk(load, r) : 0;
+        const int r = mfi_tour_enter(&load->tour, frame, field, value);
+        return r < 0 ? fail_tour(load, r) : 0;
     }
     for (size_t i = 0; i < count; i++) {
-        load->walk.element = i;
-        const int r = load_single(load, field, (char *)elements + i * field->size,
-                                  mayfly_item(value, i));
+        load->tour.element = i;
+        const int r =
+            load_single(load, field, (char *)elements + i * field->size, mayfly_item(value, i));
         if (r < 0)
             return r;
     }
@@ -294,14 +295,13 @@ static size_t dicts(mayfly_value value, mayfly_value ret[2]) {
     ret[1] = mayfly_item(ret[0], 1);
     ret[0] = mayfly_item(ret[0], 0);
     const bool none = mayfly_kind_of(ret[0]) == MAYFLY_NONE;
-    return (none || mayfly_kind_of(ret[0]) == MAYFLY_DICT) &&
-                   mayfly_kind_of(ret[1]) == MAYFLY_DICT
+    return (none || mayfly_kind_of(ret[0]) == MAYFLY_DICT) && mayfly_kind_of(ret[1]) == MAYFLY_DICT
                ? 2
                : 0;
 }
 
-static int begin(struct mfi_walk *walk, struct mfi_frame *frame) {
-    struct load *load = (struct load *)walk;
+static int begin(struct mfi_tour *tour, struct mfi_frame *frame) {
+    struct load *load = (struct load *)tour;
     mayfly_value parts[2];
     if (frame->list.bits != 0)
         frame->value = mayfly_item(frame->list, frame->index);
@@ -326,8 +326,9 @@ static int fail_unknown(struct load *load, const struct mfi_frame *frame, mayfly
     else
         (void)snprintf(name, sizeof name, "%.*s", size > 70 ? 70 : (int)size, known);
     (void)snprintf(text, sizeof text, "%.100s has no such field", frame->type->name);
-    load->walk.field = NULL;
-    return mfi_walk_fail(&load->walk, load->error, -EINVAL, name, text);
+    load->tour.field = NULL;
+    load->told = true;
+    return mfi_tour_fail(&load->tour, load->error, -EINVAL, name, text);
 }
 
 /* All fields were looked for: whatever else the value has is unknown. */
@@ -356,8 +357,8 @@ static mayfly_value look_up(mayfly_value record, const char *name) {
     return found;
 }
 
-static int visit(struct mfi_walk *walk, struct mfi_frame *frame, const mayfly_field *field) {
-    struct load *load = (struct load *)walk;
+static int visit(struct mfi_tour *tour, struct mfi_frame *frame, const mayfly_field *field) {
+    struct load *load = (struct load *)tour;
     const mayfly_value value = look_up(frame->value, field->name);
     int r = 0;
     frame->found += value.bits != 0;
@@ -375,17 +376,17 @@ static int visit(struct mfi_walk *walk, struct mfi_frame *frame, const mayfly_fi
         return load_bytes(load, frame, field, value);
     if (field->kind != MAYFLY_FIELD_IS_STRUCT)
         return load_single(load, field, frame->at + field->offset, value);
-    r = mfi_walk_enter(walk, frame, field, value);
-    return r < 0 ? fail_walk(load, r) : 0;
+    r = mfi_tour_enter(tour, frame, field, value);
+    return r < 0 ? fail_tour(load, r) : 0;
 }
 
 static int load_all(struct load *load, const mayfly_struct_type *type, mayfly_value value,
                     void *object) {
     size_t root;
-    const int r = mfi_walk_note(&load->walk, type, object, value, &root);
-    if (r < 0)
-        return fail_walk(load, r);
-    return mfi_walk_run(&load->walk);
+    int r = mfi_tour_note(&load->tour, type, object, value, &root);
+    if (r > 0)
+        r = mfi_tour_run(&load->tour);
+    return r < 0 && !load->told ? fail_tour(load, r) : r;
 }
 
 int mayfly_load_struct_sized(size_t options_size, const mayfly_struct_type *type,
@@ -397,7 +398,7 @@ int mayfly_load_struct_sized(size_t options_size, const mayfly_struct_type *type
     if (r < 0)
         return r;
     struct load load = {
-        .walk = {.operation = "load struct",
+        .tour = {.operation = "load struct",
                  .by_value = true,
                  .by_type = true,
                  .begin = begin,
@@ -408,7 +409,7 @@ int mayfly_load_struct_sized(size_t options_size, const mayfly_struct_type *type
     };
     r = load_all(&load, type, value, object);
     if (r < 0)
-        mfi_walk_release(&load.walk);
-    mfi_walk_free(&load.walk);
+        mfi_tour_release(&load.tour);
+    mfi_tour_free(&load.tour);
     return r;
 }

@@ -233,10 +233,10 @@ static int write_objects(mayfly_session *session, const char *prefix, char **ret
     int r = need_sound(session, error);
     if (r < 0)
         return r;
-    r = mayfly_dump(session->doc, mayfly_doc_root(session->doc),
-                    &(mayfly_dump_options){
-                        .prefix = prefix, .suffix = ".pickle", .dir = session->path},
-                    &file, error);
+    r = mayfly_dump(
+        session->doc, mayfly_doc_root(session->doc),
+        &(mayfly_dump_options){.prefix = prefix, .suffix = ".pickle", .dir = session->path}, &file,
+        error);
     if (r < 0)
         return r;
     mfi_auto_free char *name = mfi_strdup(strrchr(mayfly_file_path(file), '/') + 1);
@@ -423,8 +423,8 @@ int mayfly_session_look(const mayfly_session *session, int64_t index, mayfly_sna
 static int read_objects(const mayfly_session *session, const char *path, mayfly_doc **ret,
                         mayfly_error *error) {
     mayfly_auto(mayfly_doc) doc = NULL;
-    const int r = mayfly_load_path(path, &(mayfly_load_options){.flags = MAYFLY_ONE_ONLY}, &doc,
-                                   error);
+    const int r =
+        mayfly_load_path(path, &(mayfly_load_options){.flags = MAYFLY_ONE_ONLY}, &doc, error);
     if (r == -ENOENT)
         return mfi_fail(error, MAYFLY_E_VANISHED, "session", path,
                         "this file of the session \"%s\" is gone", session->is.name);

@@ -41,8 +41,8 @@ static int add_snapshots(const mayfly_session *session, json_t *array) {
 static int add_names(const mayfly_session *session, json_t *array) {
     mayfly_value key, value;
     int r = 0;
-    for (size_t i = 0;
-         r == 0 && mayfly_pair(mayfly_session_objects(session), i, &key, &value); i++) {
+    for (size_t i = 0; r == 0 && mayfly_pair(mayfly_session_objects(session), i, &key, &value);
+         i++) {
         size_t size;
         const char *name = mayfly_str_get(key, &size);
         r = name == NULL ? -EINVAL : add(array, json_stringn(name, size));

@@ -79,9 +79,9 @@ static void P5_its_snapshots_are_listed_with_time_and_description(void **state) 
     assert_int_equal(mft_mode(one.path), 0600);
     assert_int_equal(mft_mode(mayfly_session_path(session)), 0700);
     int year, month, day, hour, minute, second;
-    assert_int_equal(sscanf(one.time, "%4d-%2d-%2dT%2d:%2d:%2d", &year, &month, &day, &hour,
-                            &minute, &second),
-                     6);
+    assert_int_equal(
+        sscanf(one.time, "%4d-%2d-%2dT%2d:%2d:%2d", &year, &month, &day, &hour, &minute, &second),
+        6);
     assert_true(year > 2020 && (strlen(one.time) == 19 || strlen(one.time) == 26));
 }
 
@@ -99,8 +99,8 @@ static void P5_values_of_any_document_are_copied(void **state) {
     mft_ok(mayfly_session_restore(session, 0, &mft_error));
     is(session, "{'loop': [[...]], 'again': [[...]]}");
     mft_fails(-EINVAL, mayfly_session_put(session, "x", (mayfly_value){0}, &mft_error));
-    mft_fails(-EILSEQ, mayfly_session_put(session, "\xff", mayfly_session_get(session, "loop"),
-                                          &mft_error));
+    mft_fails(-EILSEQ,
+              mayfly_session_put(session, "\xff", mayfly_session_get(session, "loop"), &mft_error));
     mft_fails(-ENOENT, mayfly_session_remove(session, "x", &mft_error));
     is(session, "{'loop': [[...]], 'again': [[...]]}");
     assert_int_equal(mayfly_session_snapshot(session, "goes on", &mft_error), 1);
@@ -164,7 +164,7 @@ static void P5_a_session_that_was_kept_goes_on(void **state) {
     is(session, "{'a': 2}");
     mft_ok(put(session, "b", 3, &mft_error));
     assert_int_equal(mayfly_session_snapshot(session, "second", &mft_error), 1);
-    assert_int_equal(mft_entries(dir), 3); /* two snapshots, index */
+    assert_int_equal(mft_entries(dir), 3);    /* two snapshots, index */
     mft_ok(put(session, "c", 4, &mft_error)); /* not saved */
     mft_ok(mayfly_session_close(&session, &mft_error));
 

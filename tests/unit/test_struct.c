@@ -70,7 +70,8 @@ struct node {
     node *next;
     node *other;
 };
-MAYFLY_STRUCT(node_type, node, MAYFLY_FIELD(node, number), MAYFLY_FIELD_POINTER(node, next, node_type),
+MAYFLY_STRUCT(node_type, node, MAYFLY_FIELD(node, number),
+              MAYFLY_FIELD_POINTER(node, next, node_type),
               MAYFLY_FIELD_POINTER(node, other, node_type));
 
 typedef struct tree tree;
@@ -118,13 +119,34 @@ static char data[] = "a\0b";
 
 static all sample(void) {
     return (all){
-        .yes = true,        .i8 = -128,         .i16 = -32768,       .i32 = INT32_MIN,
-        .i64 = INT64_MIN,   .u8 = 255,          .u16 = 65535,        .u32 = UINT32_MAX,
-        .u64 = UINT64_MAX,  .single = 1.5f,     .twice = 0.1,        .text = word,
-        .name = "seven77",  .data = data,       .data_size = 3,      .paint = GREEN,
-        .at = {1, 2},       .far = &far,        .sides = {3, -4, 5}, .weights = weights,
-        .weight_count = 2,  .tags = tags,       .tag_count = 3,      .corners = {{5, 6}, {7, 8}},
-        .path = path,       .path_count = 2,    .found = {&far, NULL}, .paints = paints,
+        .yes = true,
+        .i8 = -128,
+        .i16 = -32768,
+        .i32 = INT32_MIN,
+        .i64 = INT64_MIN,
+        .u8 = 255,
+        .u16 = 65535,
+        .u32 = UINT32_MAX,
+        .u64 = UINT64_MAX,
+        .single = 1.5f,
+        .twice = 0.1,
+        .text = word,
+        .name = "seven77",
+        .data = data,
+        .data_size = 3,
+        .paint = GREEN,
+        .at = {1, 2},
+        .far = &far,
+        .sides = {3, -4, 5},
+        .weights = weights,
+        .weight_count = 2,
+        .tags = tags,
+        .tag_count = 3,
+        .corners = {{5, 6}, {7, 8}},
+        .path = path,
+        .path_count = 2,
+        .found = {&far, NULL},
+        .paints = paints,
         .paint_count = 1,
     };
 }
@@ -438,9 +460,12 @@ static void O1_no_value_can_make_a_count_lie(void **state) {
 
 static void O1_other_dicts_and_instances_are_taken_too(void **state) {
     (void)state;
-    /* OrderedDict([('x', 1), ('y', 2)]), and an instance with one field in a dict, one in a slot. */
+    /* OrderedDict([('x', 1), ('y', 2)]), and an instance with one field in a dict, one in a slot.
+     */
     static const char ordered[] = "ccollections\nOrderedDict\n(tR(S'x'\nI1\nS'y'\nI2\nu.";
-    static const char slots[] = "\x80\x02" "cm\nC\n)\x81}X\x01\0\0\0xK\x01s}X\x01\0\0\0yK\x02s\x86" "b.";
+    static const char slots[] = "\x80\x02"
+                                "cm\nC\n)\x81}X\x01\0\0\0xK\x01s}X\x01\0\0\0yK\x02s\x86"
+                                "b.";
     const struct {
         const char *data;
         size_t size;

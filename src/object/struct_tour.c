@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The walk over structs: records, frames, and the way to what failed.
+ * The tour of structs: records, frames, and the way to what failed.
  *
  * Invariants  a frame is there before the memory of its elements is: releasing what was loaded
  *             needs no more frames than loading did.
@@ -100,71 +100,70 @@ int mfi_field_span(const mayfly_field *field, const char *at, char **ret, size_t
 
 /* ---- records --------------------------------------------------------------------------------- */
 
-static size_t slot_of(const struct mfi_walk *walk, const struct mfi_record *record) {
-    uint64_t hash = walk->by_value ? record->value.bits : (uint64_t)(uintptr_t)record->at;
-    if (walk->by_type)
+static size_t slot_of(const struct mfi_tour *tour, const struct mfi_record *record) {
+    uint64_t hash = tour->by_value ? record->value.bits : (uint64_t)(uintptr_t)record->at;
+    if (tour->by_type)
         hash ^= (uint64_t)(uintptr_t)record->type << 17;
     hash = (hash ^ hash >> 32) * 0x9e3779b97f4a7c15u;
-    return (size_t)(hash >> 20) & walk->mask;
+    return (size_t)(hash >> 20) & tour->mask;
 }
 
-static bool equal(const struct mfi_walk *walk, const struct mfi_record *a,
+static bool equal(const struct mfi_tour *tour, const struct mfi_record *a,
                   const struct mfi_record *b) {
-    if (walk->by_type && a->type != b->type)
+    if (tour->by_type && a->type != b->type)
         return false;
-    return walk->by_value ? a->value.bits == b->value.bits : a->at == b->at;
+    return tour->by_value ? a->value.bits == b->value.bits : a->at == b->at;
 }
 
 /* The slot of a record, or the free one where it belongs. */
-static uint32_t *find(const struct mfi_walk *walk, const struct mfi_record *record) {
-    size_t slot = slot_of(walk, record);
-    while (walk->slots[slot] != 0 && !equal(walk, walk->records + walk->slots[slot] - 1, record))
-        slot = (slot + 1) & walk->mask;
-    return walk->slots + slot;
+static uint32_t *find(const struct mfi_tour *tour, const struct mfi_record *record) {
+    size_t slot = slot_of(tour, record);
+    while (tour->slots[slot] != 0 && !equal(tour, tour->records + tour->slots[slot] - 1, record))
+        slot = (slot + 1) & tour->mask;
+    return tour->slots + slot;
 }
 
-static int grow_slots(struct mfi_walk *walk) {
-    const size_t size = walk->slots == NULL ? 16 : 2 * (walk->mask + 1);
+static int grow_slots(struct mfi_tour *tour) {
+    const size_t size = tour->slots == NULL ? 16 : 2 * (tour->mask + 1);
     uint32_t *slots = mfi_sys.calloc(size, sizeof *slots);
     if (slots == NULL)
         return -ENOMEM;
-    free(walk->slots);
-    walk->slots = slots;
-    walk->mask = size - 1;
-    for (size_t i = 0; i < walk->record_count; i++)
-        *find(walk, walk->records + i) = (uint32_t)i + 1;
+    free(tour->slots);
+    tour->slots = slots;
+    tour->mask = size - 1;
+    for (size_t i = 0; i < tour->record_count; i++)
+        *find(tour, tour->records + i) = (uint32_t)i + 1;
     return 0;
 }
 
-static int grow_records(struct mfi_walk *walk) {
-    const size_t capacity = walk->record_capacity == 0 ? 8 : 2 * walk->record_capacity;
+static int grow_records(struct mfi_tour *tour) {
+    const size_t capacity = tour->record_capacity == 0 ? 8 : 2 * tour->record_capacity;
     if (capacity > UINT32_MAX / 2)
         return -ENOMEM;
-    struct mfi_record *records =
-        mfi_sys.realloc(walk->records, capacity * sizeof *walk->records);
+    struct mfi_record *records = mfi_sys.realloc(tour->records, capacity * sizeof *tour->records);
     if (records == NULL)
         return -ENOMEM;
-    walk->records = records;
-    walk->record_capacity = capacity;
+    tour->records = records;
+    tour->record_capacity = capacity;
     return 0;
 }
 
-int mfi_walk_note(struct mfi_walk *walk, const mayfly_struct_type *type, void *at,
+int mfi_tour_note(struct mfi_tour *tour, const mayfly_struct_type *type, void *at,
                   mayfly_value value, size_t *ret) {
     const struct mfi_record record = {
-        .type = type, .at = at, .value = value, .parent = (uint32_t)walk->now};
-    if (walk->slots == NULL || walk->record_count > walk->mask / 2)
-        if (grow_slots(walk) < 0)
+        .type = type, .at = at, .value = value, .parent = (uint32_t)tour->now};
+    if (tour->slots == NULL || tour->record_count > tour->mask / 2)
+        if (grow_slots(tour) < 0)
             return -ENOMEM;
-    uint32_t *const slot = find(walk, &record);
+    uint32_t *const slot = find(tour, &record);
     if (*slot != 0) {
         *ret = *slot - 1;
         return 0;
     }
-    if (walk->record_count == walk->record_capacity && grow_records(walk) < 0)
+    if (tour->record_count == tour->record_capacity && grow_records(tour) < 0)
         return -ENOMEM;
-    *ret = walk->record_count++;
-    walk->records[*ret] = record;
+    *ret = tour->record_count++;
+    tour->records[*ret] = record;
     *slot = (uint32_t)*ret + 1;
     return 1;
 }
@@ -195,48 +194,48 @@ static int check(const mayfly_struct_type *type) {
     return 0;
 }
 
-int mfi_walk_see(struct mfi_walk *walk, const mayfly_struct_type *type, size_t *ret) {
-    for (*ret = 0; *ret < walk->seen_count; (*ret)++)
-        if (walk->seen[*ret].type == type)
+int mfi_tour_see(struct mfi_tour *tour, const mayfly_struct_type *type, size_t *ret) {
+    for (*ret = 0; *ret < tour->seen_count; (*ret)++)
+        if (tour->seen[*ret].type == type)
             return 0;
     const int r = check(type);
     if (r < 0)
         return r;
     struct mfi_seen *seen =
-        mfi_sys.realloc(walk->seen, (walk->seen_count + 1) * sizeof *walk->seen);
+        mfi_sys.realloc(tour->seen, (tour->seen_count + 1) * sizeof *tour->seen);
     if (seen == NULL)
         return -ENOMEM;
-    walk->seen = seen;
-    walk->seen[walk->seen_count++] = (struct mfi_seen){.type = type};
+    tour->seen = seen;
+    tour->seen[tour->seen_count++] = (struct mfi_seen){.type = type};
     return 0;
 }
 
 /* ---- frames ---------------------------------------------------------------------------------- */
 
-static int reserve(struct mfi_walk *walk) {
-    if (walk->depth < walk->frame_capacity)
+static int reserve(struct mfi_tour *tour) {
+    if (tour->depth < tour->frame_capacity)
         return 0;
-    if (walk->depth >= MFI_FRAMES)
+    if (tour->depth >= MFI_FRAMES)
         return -ELOOP;
-    const size_t capacity = walk->frame_capacity == 0 ? 8 : 2 * walk->frame_capacity;
-    struct mfi_frame *frames = mfi_sys.realloc(walk->frames, capacity * sizeof *walk->frames);
+    const size_t capacity = tour->frame_capacity == 0 ? 8 : 2 * tour->frame_capacity;
+    struct mfi_frame *frames = mfi_sys.realloc(tour->frames, capacity * sizeof *tour->frames);
     if (frames == NULL)
         return -ENOMEM;
-    walk->frames = frames;
-    walk->frame_capacity = capacity;
+    tour->frames = frames;
+    tour->frame_capacity = capacity;
     return 0;
 }
 
-static int push(struct mfi_walk *walk, struct mfi_frame frame) {
-    int r = reserve(walk);
+static int push(struct mfi_tour *tour, struct mfi_frame frame) {
+    int r = reserve(tour);
     if (r == 0)
-        r = mfi_walk_see(walk, frame.type, &frame.seen);
+        r = mfi_tour_see(tour, frame.type, &frame.seen);
     if (r == 0)
-        walk->frames[walk->depth++] = frame;
+        tour->frames[tour->depth++] = frame;
     return r;
 }
 
-int mfi_walk_enter(struct mfi_walk *walk, const struct mfi_frame *frame, const mayfly_field *field,
+int mfi_tour_enter(struct mfi_tour *tour, const struct mfi_frame *frame, const mayfly_field *field,
                    mayfly_value value) {
     struct mfi_frame inner = {.type = field->type, .via = field};
     const int r = mfi_field_span(field, frame->at, &inner.base, &inner.count);
@@ -244,21 +243,21 @@ int mfi_walk_enter(struct mfi_walk *walk, const struct mfi_frame *frame, const m
         return r;
     inner.at = inner.base;
     *(field->shape == MAYFLY_FIELD_ONE ? &inner.value : &inner.list) = value;
-    return push(walk, inner);
+    return push(tour, inner);
 }
 
-static int step(struct mfi_walk *walk) {
-    struct mfi_frame *frame = walk->frames + walk->depth - 1;
+static int step(struct mfi_tour *tour) {
+    struct mfi_frame *frame = tour->frames + tour->depth - 1;
     if (!frame->begun) {
         frame->begun = true;
         frame->found = 0;
-        walk->field = NULL;
-        return walk->begin == NULL ? 0 : walk->begin(walk, frame);
+        tour->field = NULL;
+        return tour->begin == NULL ? 0 : tour->begin(tour, frame);
     }
     if (frame->field < frame->type->field_count) {
-        walk->field = frame->type->fields + frame->field++;
-        walk->element = MFI_NO_ELEMENT;
-        return walk->visit(walk, frame, walk->field);
+        tour->field = frame->type->fields + frame->field++;
+        tour->element = MFI_NO_ELEMENT;
+        return tour->visit(tour, frame, tour->field);
     }
     if (++frame->index < frame->count) {
         frame->at += frame->type->size;
@@ -266,40 +265,38 @@ static int step(struct mfi_walk *walk) {
         frame->begun = false;
         return 0;
     }
-    walk->depth--;
-    if (walk->end != NULL)
-        walk->end(walk, frame);
+    tour->depth--;
+    if (tour->end != NULL)
+        tour->end(tour, frame);
     return 0;
 }
 
-int mfi_walk_record(struct mfi_walk *walk, size_t record) {
-    const struct mfi_record *r = walk->records + record;
-    walk->depth = 0;
-    walk->field = NULL;
-    int result = push(walk, (struct mfi_frame){.type = r->type,
-                                               .base = r->at,
-                                               .at = r->at,
-                                               .value = r->value,
-                                               .count = 1});
-    while (result == 0 && walk->depth > 0)
-        result = step(walk);
+int mfi_tour_record(struct mfi_tour *tour, size_t record) {
+    const struct mfi_record *r = tour->records + record;
+    tour->depth = 0;
+    tour->field = NULL;
+    int result =
+        push(tour, (struct mfi_frame){
+                       .type = r->type, .base = r->at, .at = r->at, .value = r->value, .count = 1});
+    while (result == 0 && tour->depth > 0)
+        result = step(tour);
     return result;
 }
 
-int mfi_walk_run(struct mfi_walk *walk) {
+int mfi_tour_run(struct mfi_tour *tour) {
     int r = 0;
-    for (walk->now = 0; r == 0 && walk->now < walk->record_count; walk->now += r == 0)
-        r = mfi_walk_record(walk, walk->now);
+    for (tour->now = 0; r == 0 && tour->now < tour->record_count; tour->now += r == 0)
+        r = mfi_tour_record(tour, tour->now);
     return r;
 }
 
-void mfi_walk_free(struct mfi_walk *walk) {
-    for (size_t i = 0; i < walk->seen_count; i++)
-        free(walk->seen[i].keys);
-    free(walk->seen);
-    free(walk->records);
-    free(walk->slots);
-    free(walk->frames);
+void mfi_tour_free(struct mfi_tour *tour) {
+    for (size_t i = 0; i < tour->seen_count; i++)
+        free(tour->seen[i].keys);
+    free(tour->seen);
+    free(tour->records);
+    free(tour->slots);
+    free(tour->frames);
 }
 
 /* ---- the way to what failed ------------------------------------------------------------------ */
@@ -330,23 +327,23 @@ static void prepend_part(struct path *path, const mayfly_field *field, size_t in
 }
 
 /* Of the record in work. */
-static void prepend_frames(struct path *path, const struct mfi_walk *walk) {
-    if (walk->field != NULL)
-        prepend_part(path, walk->field, walk->element);
-    for (size_t i = walk->depth; i > 1; i--)
-        prepend_part(path, walk->frames[i - 1].via, walk->frames[i - 1].index);
+static void prepend_frames(struct path *path, const struct mfi_tour *tour) {
+    if (tour->field != NULL)
+        prepend_part(path, tour->field, tour->element);
+    for (size_t i = tour->depth; i > 1; i--)
+        prepend_part(path, tour->frames[i - 1].via, tour->frames[i - 1].index);
 }
 
-static int seek(struct mfi_walk *walk, struct mfi_frame *frame, const mayfly_field *field) {
+static int seek(struct mfi_tour *tour, struct mfi_frame *frame, const mayfly_field *field) {
     char *at;
     size_t count;
     if (field->kind == MAYFLY_FIELD_IS_STRUCT)
-        return mfi_walk_enter(walk, frame, field, (mayfly_value){0});
+        return mfi_tour_enter(tour, frame, field, (mayfly_value){0});
     if (field->kind != MAYFLY_FIELD_IS_POINTER || mfi_field_span(field, frame->at, &at, &count) < 0)
         return 0;
     for (size_t i = 0; i < count; i++)
-        if (mfi_pointer_at(at + i * field->size) == walk->sought) {
-            walk->element = i;
+        if (mfi_pointer_at(at + i * field->size) == tour->sought) {
+            tour->element = i;
             return 1;
         }
     return 0;
@@ -354,17 +351,17 @@ static int seek(struct mfi_walk *walk, struct mfi_frame *frame, const mayfly_fie
 
 /* Records know which one led to them, but not how: that costs memory for what is rarely asked for.
  * So the field is sought. */
-static void find_path(struct mfi_walk *walk, struct path *path) {
-    prepend_frames(path, walk);
-    walk->begin = NULL;
-    walk->end = NULL;
-    walk->visit = seek;
-    size_t record = walk->now;
+static void find_path(struct mfi_tour *tour, struct path *path) {
+    prepend_frames(path, tour);
+    tour->begin = NULL;
+    tour->end = NULL;
+    tour->visit = seek;
+    size_t record = tour->now;
     while (record != 0 && path->start > 0) {
-        const size_t parent = walk->records[record].parent;
-        walk->sought = walk->records[record].at;
-        if (mfi_walk_record(walk, parent) == 1)
-            prepend_frames(path, walk);
+        const size_t parent = tour->records[record].parent;
+        tour->sought = tour->records[record].at;
+        if (mfi_tour_record(tour, parent) == 1)
+            prepend_frames(path, tour);
         record = parent;
     }
     if (path->start == 0)
@@ -386,7 +383,7 @@ static const char *reason(int code) {
     }
 }
 
-int mfi_walk_fail(struct mfi_walk *walk, mayfly_error *error, int code, const char *name,
+int mfi_tour_fail(struct mfi_tour *tour, mayfly_error *error, int code, const char *name,
                   const char *text) {
     struct path path;
     char operation[200];
@@ -396,11 +393,11 @@ int mfi_walk_fail(struct mfi_walk *walk, mayfly_error *error, int code, const ch
     path.text[path.start] = '\0';
     if (name != NULL)
         prepend(&path, name);
-    if (walk->record_count > 0)
-        find_path(walk, &path);
+    if (tour->record_count > 0)
+        find_path(tour, &path);
     const char *const where = path.text + path.start;
-    (void)snprintf(operation, sizeof operation, "%s %s%s", walk->operation,
-                   walk->record_count == 0 ? "" : walk->records[0].type->name,
+    (void)snprintf(operation, sizeof operation, "%s %s%s", tour->operation,
+                   tour->record_count == 0 ? "" : tour->records[0].type->name,
                    where[0] == '\0' ? "" : ": field");
     return mfi_fail(error, code == -EDOM ? -EINVAL : code, operation, where, "%s",
                     text == NULL ? reason(code) : text);
