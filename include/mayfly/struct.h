@@ -13,7 +13,8 @@
  *     mayfly_struct_clear(&point_type, &there, NULL);
  *
  * Descriptions are constant tables. The compiler finds out a member's kind and size, and refuses
- * what does not fit: no word in a table can be wrong.
+ * what does not fit: no word in a table can be wrong. (The macros are for C; other languages fill
+ * in the tables themselves.)
  *
  *     MAYFLY_FIELD(s, member)                       bool, a whole number, float, double, char *
  *     MAYFLY_FIELD_CHARS(s, member)                 char[N], a text with its NUL
@@ -147,11 +148,11 @@ struct mayfly_struct_type {
     MAYFLY_IS_(&MAYFLY_MEMBER_(s, m), __typeof__(MAYFLY_MEMBER_(s, m)[0])(*)[MAYFLY_LENGTH_(s, m)])
 #define MAYFLY_IS_POINTER_(s, m)                                                                   \
     MAYFLY_IS_(&MAYFLY_MEMBER_(s, m), __typeof__(&MAYFLY_MEMBER_(s, m)[0]) *)
-#define MAYFLY_IS_WHOLE_(s, m)                                                                     \
-    (sizeof(char[MAYFLY_KIND_(&MAYFLY_MEMBER_(s, m)) == MAYFLY_FIELD_IS_INT ||                     \
-                         MAYFLY_KIND_(&MAYFLY_MEMBER_(s, m)) == MAYFLY_FIELD_IS_UINT               \
-                     ? 1                                                                           \
-                     : -1]))
+#define MAYFLY_IS_WHOLE_(at)                                                                       \
+    ((int)sizeof(                                                                                  \
+        char[MAYFLY_KIND_(at) == MAYFLY_FIELD_IS_INT || MAYFLY_KIND_(at) == MAYFLY_FIELD_IS_UINT   \
+                 ? 1                                                                               \
+                 : -1]))
 
 #define MAYFLY_PLACE_(s, m) .name = #m, .offset = offsetof(s, m)
 #define MAYFLY_ONE_(s, m)   MAYFLY_PLACE_(s, m), .size = sizeof MAYFLY_MEMBER_(s, m)
@@ -159,7 +160,7 @@ struct mayfly_struct_type {
     MAYFLY_PLACE_(s, m), .size = sizeof MAYFLY_MEMBER_(s, m)[0], .shape = MAYFLY_FIELD_FIXED,      \
                          .count = MAYFLY_LENGTH_(s, m) * MAYFLY_IS_ARRAY_(s, m)
 #define MAYFLY_COUNT_(s, n)                                                                        \
-    .count_offset = offsetof(s, n) * MAYFLY_IS_WHOLE_(s, n),                                       \
+    .count_offset = offsetof(s, n) * (size_t)MAYFLY_IS_WHOLE_(&MAYFLY_MEMBER_(s, n)),              \
     .count_size = sizeof MAYFLY_MEMBER_(s, n),                                                     \
     .count_signed = MAYFLY_KIND_(&MAYFLY_MEMBER_(s, n)) == MAYFLY_FIELD_IS_INT
 #define MAYFLY_COUNTED_(s, m, n)                                                                   \
@@ -189,8 +190,7 @@ struct mayfly_struct_type {
     }
 
 #define MAYFLY_NAMES_(element, table)                                                              \
-    .kind = MAYFLY_FIELD_IS_ENUM + 0 * (MAYFLY_KIND_(&element) == MAYFLY_FIELD_IS_INT),            \
-    .names = (table)
+    .kind = MAYFLY_FIELD_IS_ENUM + 0 * MAYFLY_IS_WHOLE_(&element), .names = (table)
 #define MAYFLY_FIELD_ENUM(s, m, table)                                                             \
     { MAYFLY_ONE_(s, m), MAYFLY_NAMES_(MAYFLY_MEMBER_(s, m), table) }
 #define MAYFLY_FIELD_ENUM_ARRAY(s, m, table)                                                       \
@@ -223,8 +223,9 @@ struct mayfly_struct_type {
  *
  * Returns the value; absent: the document is failed (mayfly_doc_failed), with a message that names
  *            the field: -EILSEQ a text that is not UTF-8; -EINVAL a number without a name in an
- *            enum's table, a text without a NUL in its char[N], an array that is NULL and counts,
- *            structs in arrays of structs more than 10,000 deep (which contain themselves); -ENOMEM
+ *            enum's table, a text without a NUL in its char[N], an array that is NULL and counts;
+ *            -ELOOP structs in arrays of structs more than 10,000 deep: they contain themselves;
+ *            -ENOMEM
  * Safety:    thread one-object | fork any | signal no
  * Since:     0.1 (contract O1, O3) */
 MAYFLY_API mayfly_value mayfly_struct_new(mayfly_doc *doc, const mayfly_struct_type *type,
@@ -267,10 +268,11 @@ typedef struct mayfly_struct_options {
  * Errors:    the message names the field: load struct order: field "items[3].x": ...
  *            and nothing is allocated, and the struct is all zero
  *            -EINVAL          a value of another kind; a field that the struct does not have; a
- *                             name that the enum does not have; structs in arrays of structs more
- *                             than 10,000 deep (which contain themselves)
+ *                             name that the enum does not have
  *            -ENOENT          a field is missing
- *            -ERANGE          a number, text or list does not fit
+ *            -ERANGE          a number, text or list does not fit, or two lists with one count
+ *                             are not of one length
+ *            -ELOOP           as mayfly_struct_new
  *            -EILSEQ          a text with a NUL in it
  *            MAYFLY_E_LIMIT   more than max_bytes; -ENOMEM; MAYFLY_E_OPTION
  * Safety:    thread one-object | fork any | signal no
@@ -285,7 +287,7 @@ mayfly_load_struct_sized(size_t options_size, const mayfly_struct_type *type, ma
  * be of the same form: blocks from malloc(3), or NULL.
  *
  * Errors:    -ENOMEM  shared pointers are found by a table, and there was no memory for it: nothing
- *                     was freed, and it can be tried again
+ *                     was freed, and it can be tried again. -ELOOP as mayfly_struct_new
  * Safety:    thread one-object | fork any | signal no
  * Since:     0.1 */
 MAYFLY_API int mayfly_struct_clear(const mayfly_struct_type *type, void *object,

@@ -54,6 +54,8 @@ void mfi_tour_release(struct mfi_tour *tour) {
     tour->visit = release;
     tour->end = release_array;
     for (size_t i = tour->record_count; i > 0; i--) {
+        if (tour->records[i - 1].at == NULL)
+            continue; /* there was no memory for it */
         (void)mfi_tour_record(tour, i - 1);
         if (i > 1)
             free(tour->records[i - 1].at);
