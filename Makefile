@@ -82,7 +82,7 @@ valgrind: all
 musl:
 	@$(NEEDS_MESON)
 	[ -f build-musl/build.ninja ] || CC=musl-gcc meson setup build-musl -Dcli=false \
-		-Dexamples=false -Dsecret=disabled -Dcmocka=disabled
+		-Dexamples=false -Dsecret=disabled -Djson=disabled -Dcmocka=disabled
 	ninja -C build-musl
 	tests/run build-musl
 
@@ -90,7 +90,7 @@ musl:
 FUZZ_SECONDS ?= 60
 fuzz:
 	mkdir -p build-fuzz
-	for part in csv text; do \
+	for part in csv text struct; do \
 		clang -std=c11 -g -O1 -fsanitize=fuzzer,address,undefined -Iinclude -D_GNU_SOURCE \
 			-o build-fuzz/fuzz_$$part tests/fuzz/fuzz_$$part.c src/*/*.c -lpthread && \
 		(cd build-fuzz && TMPDIR=/dev/shm ./fuzz_$$part -max_total_time=$(FUZZ_SECONDS) -max_len=600 -print_final_stats=1) || exit 1; \

@@ -21,7 +21,9 @@
 #include <mayfly/pickle.h>
 #include <mayfly/quota.h>
 #include <mayfly/replace.h>
+#include <mayfly/session.h>
 #include <mayfly/signals.h>
+#include <mayfly/struct.h>
 #include <mayfly/tree.h>
 #include <mayfly/where.h>
 #include <mayfly/workspace.h>
