@@ -380,6 +380,7 @@ def difference(a, b):
     keep = []  # what an id is remembered of must not go away meanwhile
     while todo:
         a, b, path = todo.pop()
+        path = path[-200:]  # graphs may be very deep
         if type(a) is not type(b):
             return f"{path}: {type(a).__name__} and {type(b).__name__}"
         if has_identity(a):
