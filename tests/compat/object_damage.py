@@ -14,9 +14,11 @@ import tempfile
 
 import object_graphs as graphs
 from object_client import Tool
+from object_streams import every_literal
 from object_verdict import judge
 
 MUTATIONS = int(os.environ.get("MFT_MUTATIONS", "6000"))
+LITERALS = "literals"  # in place of a seed: the streams of CPython's tests
 CODES = [op.code.encode("latin-1") for op in pickletools.opcodes]
 
 # Opcodes with arguments of all sorts, good ones and bad ones.
@@ -44,7 +46,7 @@ PARTS = [b"(", b")", b"]", b"}", b"N", b"\x88", b"\x89", b"0", b"1", b"2", b"a",
          b"\x8b\x00\x00\x00\x00", b"\x8b\x03\x00\x00\x00\x01\x00\x00", b"G\x7f\xf8\x00\x00\x00\x00\x00\x00", b"G\x80\x00\x00\x00\x00\x00\x00\x00",
          b"\x80\x00", b"\x80\x05", b"\x80\x06", b"\x80\xff", b"\x95\x01\x00\x00\x00\x00\x00\x00\x00",
          b"\x95\x00\x00\x00\x00\x00\x00\x00\x00", b"\x95\xff\xff\xff\xff\xff\xff\xff\xff", b"R", b"b", b"Nb", b"}b", b"]b", b"o", b"\x81",
-         b"\x92", b"\x93", b"Q", b"Px\n", b"P\n", b"cbuiltins\nlist\n", b"ca\n", b"i\n\n", b"ios\nsystem\n",
+         b"\x92", b"\x93", b"Q", b"Px\n", b"P\n", b"cbuiltins\nlist\n", b"ca\n", b"i\n\n", b"ia\nb\n",
          b"\x82\x01", b"\x82\x00", b"\x83\x00\x01", b"\x84\x01\x00\x00\x00", b"\x84\xff\xff\xff\xff", b"\x97", b"\n", b" ", b"\x00"]
 
 
@@ -148,13 +150,14 @@ def damaged(seed, number):
 
 def child(seed, first, last, progress):
     tool = Tool()
+    literals = list(every_literal()) if seed == LITERALS else None
     kinds = {}
     resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     for number in range(first, last):
         os.pwrite(progress, struct.pack("<q", number), 0)
         signal.alarm(20)  # its default action ends this process: nothing else can stop a C function
-        said, kind = judge(tool, damaged(seed, number))
+        said, kind = judge(tool, literals[number] if literals else damaged(seed, number))
         kinds[kind] = kinds.get(kind, 0) + 1
         if said:
             print(f"{number}: {said}", flush=True)
@@ -163,18 +166,18 @@ def child(seed, first, last, progress):
     print("kinds", kinds, flush=True)
 
 
-def all_damaged(seed):
+def all_damaged(seed, count):
     first = 0
     with tempfile.TemporaryFile() as progress:
-        while first < MUTATIONS:
+        while first < count:
             done = subprocess.run(
-                [sys.executable, "-B", __file__, str(seed), str(first), str(MUTATIONS), str(progress.fileno())],
+                [sys.executable, "-B", __file__, str(seed), str(first), str(count), str(progress.fileno())],
                 stdout=subprocess.PIPE, pass_fds=[progress.fileno()], check=False)
             lines = done.stdout.decode().splitlines()
             if done.returncode == 0:
                 print("    streams that were plain data, refused, or beyond plain data:", lines.pop()[6:])
             yield from lines
-            last = MUTATIONS
+            last = count
             if done.returncode != 0:
                 last, = struct.unpack("<q", os.pread(progress.fileno(), 8, 0))
                 yield f"{last}: the judge itself ended with {done.returncode}"
@@ -184,7 +187,10 @@ def all_damaged(seed):
 
 
 def run(check, seed):
-    check("O4_damage_is_judged_as_by_CPython", all_damaged, seed)
+    count = len(list(every_literal()))
+    if count:
+        check("O4_streams_in_CPythons_tests_are_judged_as_by_CPython", all_damaged, LITERALS, count)
+    check("O4_damage_is_judged_as_by_CPython", all_damaged, seed, MUTATIONS)
 
 
 if __name__ == "__main__":

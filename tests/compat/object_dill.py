@@ -3,6 +3,7 @@
 import math
 import sys
 import types
+import warnings
 
 import dill
 
@@ -171,6 +172,7 @@ def functions(tool):
 def run(check, tool):
     # As from a script: what is in __main__ is dumped by value, not by its name.
     main = sys.modules["__main__"]
+    warnings.simplefilter("ignore", dill.PicklingWarning)
     for name in ("plain", "with_defaults", "factorial", "uses_globals", "closure", "mutual", "generator",
                  "annotated", "Counter", "Child", "local_class", "OFFSET", "math"):
         thing = globals()[name]
