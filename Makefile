@@ -28,7 +28,8 @@ run: setup
 	@$(MAKE) --no-print-directory all
 	$(BUILD)/examples/chunk_statistics examples/data/debian-packages.csv
 
-test: setup
+test:
+	@scripts/setup test
 	@$(MAKE) --no-print-directory all
 	@tests/run $(BUILD)
 

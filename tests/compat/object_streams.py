@@ -147,7 +147,7 @@ def compare_dis(tool, where, stream):
 
 def bare(text):
     """The texts in that module are of an older form: without codes that cannot be printed."""
-    text = re.sub(r"(?m)^( *\d+: )\\\\x[0-9a-f]{2}", r"\1", text)
+    text = re.sub(r"(?m)^( *\d+: )\\x[0-9a-f]{2}", r"\1", text)
     return [re.sub(r" \(as \d+\)", "", line).split() for line in text.strip().splitlines()]
 
 
