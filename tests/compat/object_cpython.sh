@@ -8,8 +8,8 @@
 here=$(dirname "$0")
 # Debian's own Python is the one that has Debian's dill.
 for python in "${PYTHON:-}" /usr/bin/python3 python3; do
-    if [ -n "$python" ] && command -v "$python" >/dev/null; then
-        exec "$python" -B "$here/object_cpython.py"
+    if [ -n "$python" ] && "$python" -c 'import sys; sys.exit(sys.version_info < (3, 9))' 2>/dev/null; then
+        exec "$python" -B -W ignore "$here/object_cpython.py"
     fi
 done
-echo "skip object_cpython: there is no python3"
+echo "skip object_cpython: there is no Python of at least 3.9"

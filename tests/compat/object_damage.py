@@ -171,7 +171,7 @@ def all_damaged(seed, count):
     with tempfile.TemporaryFile() as progress:
         while first < count:
             done = subprocess.run(
-                [sys.executable, "-B", __file__, str(seed), str(first), str(count), str(progress.fileno())],
+                [sys.executable, "-B", "-W", "ignore", __file__, str(seed), str(first), str(count), str(progress.fileno())],
                 stdout=subprocess.PIPE, pass_fds=[progress.fileno()], check=False)
             lines = done.stdout.decode().splitlines()
             if done.returncode == 0:

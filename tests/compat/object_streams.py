@@ -146,8 +146,8 @@ def compare_dis(tool, where, stream):
 
 
 def bare(text):
-    """The texts in that module are of an older form: without codes that cannot be printed."""
-    text = re.sub(r"(?m)^( *\d+: )\\x[0-9a-f]{2}", r"\1", text)
+    """The texts in that module are of an older form: codes as they are, no numbers of the memo."""
+    text = re.sub("[\x80-\xff]", lambda code: f"\\x{ord(code[0]):02x}", text)
     return [re.sub(r" \(as \d+\)", "", line).split() for line in text.strip().splitlines()]
 
 
