@@ -103,7 +103,7 @@ def plain_bytes(count):
 
 def all_sizes():
     for name, value in graphs.sizes():
-        for protocol in range(6):
+        for protocol in range(2 if name == "a large int" else 0, 6):  # digits have a limit
             stream = pickle.dumps(value, protocol)
             if protocol >= 4:
                 yield guarded(f"{name} {protocol}", stream, lambda: compare_bytes(stream, protocol))
@@ -287,7 +287,9 @@ def names(count):
     def one(stream):
         theirs = Names(stream)
         theirs.load()
-        ours = [tuple(line.split(" ")[:2]) for line in tool.ask("G", stream).decode().splitlines()]
+        ours = [line.rsplit(" ", 3) for line in tool.ask("G", stream).decode().splitlines()]
+        # What a call computes comes on top; Python looks that up, too, but by getattr.
+        ours = [(module, name) for module, name, flags, _ in ours if not int(flags) & 2]
         return None if ours == theirs.names else f"{ours} instead of {theirs.names}"
 
     for number in range(count):
@@ -310,8 +312,8 @@ def streams(count):
             for value in values:  # one pickler: later ones refer to the memo of earlier ones
                 pickler.dump(value)
         else:
-            for value in values:
-                pickle.dump(value, file, rng.randrange(2, 6))
+            for value in values:  # their PUTs have numbers, so that one memo does for all
+                pickle.dump(value, file, rng.randrange(2, 4))
         data = file.getvalue()
         piece = rng.choice((1, 2, 3, 7, 100, 4096, 65536))
         flags = rng.choice((0, BY_FILE, BY_MEMORY))
