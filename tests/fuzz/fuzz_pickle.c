@@ -12,9 +12,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { MEMORY = 8 << 20 };
 
-static void check(bool good) {
-    if (!good)
+#define check(good) check_at((good), __LINE__, #good)
+
+static void check_at(bool good, int line, const char *what) {
+    if (!good) {
+        fprintf(stderr, "line %d: %s\n", line, what);
         abort();
+    }
 }
 
 static void check_failure(int r, const mayfly_error *error) {
