@@ -28,7 +28,8 @@ run: setup
 	@$(MAKE) --no-print-directory all
 	$(BUILD)/examples/chunk_statistics examples/data/debian-packages.csv
 
-test: setup
+test:
+	@scripts/setup test
 	@$(MAKE) --no-print-directory all
 	@tests/run $(BUILD)
 
@@ -90,8 +91,11 @@ musl:
 FUZZ_SECONDS ?= 60
 fuzz:
 	mkdir -p build-fuzz
-	for part in csv text struct; do \
+	for part in csv text pickle inspect struct; do \
+		case $$part in pickle | inspect | struct) seeds=pickle ;; *) seeds= ;; esac; \
 		clang -std=c11 -g -O1 -fsanitize=fuzzer,address,undefined -Iinclude -D_GNU_SOURCE \
-			-o build-fuzz/fuzz_$$part tests/fuzz/fuzz_$$part.c src/*/*.c -lpthread && \
-		(cd build-fuzz && TMPDIR=/dev/shm ./fuzz_$$part -max_total_time=$(FUZZ_SECONDS) -max_len=600 -print_final_stats=1) || exit 1; \
+			-o build-fuzz/fuzz_$$part tests/fuzz/fuzz_$$part.c src/*/*.c -lm -lpthread && \
+		mkdir -p build-fuzz/$$part && \
+		(cd build-fuzz && TMPDIR=/dev/shm ./fuzz_$$part -max_total_time=$(FUZZ_SECONDS) -max_len=600 -print_final_stats=1 \
+			$${seeds:+$$part ../tests/fuzz/corpus/$$seeds}) || exit 1; \
 	done
