@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """What bench_object.c does, by CPython's pickle; bench/run_object drives it. See there for the words.
 
-WHAT may begin with "gc " or be without it: `load` and `dump` with the garbage collector as users
-have it, `load-nogc` and `dump-nogc` without. `inputs DIRECTORY TABLE` makes the pickles.
+`load`, `load+free` and `dump` are with the garbage collector as users have it, `load-nogc` and
+`dump-nogc` without. `inputs DIRECTORY TABLE` makes the pickles.
 """
 import gc
 import os
@@ -76,7 +76,10 @@ class Bench:
 
     def measure(self, what):
         name, _, collector = what.partition("-")
-        gc.enable() if collector == "" else gc.disable()
+        if collector == "":
+            gc.enable()
+        else:
+            gc.disable()
         if name == "dump":
             return self.dump()
         assert name in ("load", "load+free"), what
