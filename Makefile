@@ -39,6 +39,7 @@ bench:
 	bench/run $(BUILD)
 	bench/run_keep $(BUILD)
 	bench/run_tree $(BUILD)
+	bench/run_object $(BUILD)
 
 install: all
 	meson configure $(BUILD) -Dprefix=$(PREFIX)

@@ -24,7 +24,7 @@ struct cli_option {
 struct cli_values {
     const struct cli_option *options;
     const char *value[MOST_OPTIONS]; /* the last one given; "" for a switch; NULL: not given */
-    const char *all[MOST_VALUES];    /* every --fallback, in order; NULL-terminated */
+    const char *all[MOST_VALUES];    /* every --fallback or --workload, in order; NULL-terminated */
     char **operands;
     int operand_count;
     char **after_dashes; /* the command after --; NULL: there was none */
@@ -76,6 +76,7 @@ int cmd_run(const struct cli_values *values);
 int cmd_write(const struct cli_values *values);
 int cmd_ls(const struct cli_values *values);
 int cmd_gc(const struct cli_values *values);
+int cmd_bench(const struct cli_values *values);
 int cmd_help(const struct cli_values *values);
 int cmd_version(const struct cli_values *values);
 int cmd_completion(const struct cli_values *values);

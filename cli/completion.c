@@ -30,7 +30,9 @@ void cli_print_completion(void) {
            "        case $before in\n"
            "        --place) words='default small large private near' ;;\n"
            "        --dir|-p|--fallback) COMPREPLY=($(compgen -d -- \"$word\")); return ;;\n"
-           "        --near) COMPREPLY=($(compgen -f -- \"$word\")); return ;;\n"
+           "        --workload) words='simple_list function class_instance nested_dict "
+           "mixed_structure' ;;\n"
+           "        --near|--plot) COMPREPLY=($(compgen -f -- \"$word\")); return ;;\n"
            "        *)\n"
            "            case ${COMP_WORDS[1]} in\n"
            "            help) words='");
@@ -46,8 +48,10 @@ void cli_print_completion(void) {
            "        esac\n"
            "    fi\n"
            "    COMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n"
-           "    if [ ${#COMPREPLY[@]} -eq 0 ] && [ \"${COMP_WORDS[1]}\" = chunks ]; then\n"
-           "        COMPREPLY=($(compgen -f -- \"$word\"))\n"
+           "    if [ ${#COMPREPLY[@]} -eq 0 ]; then\n"
+           "        case ${COMP_WORDS[1]} in\n"
+           "        chunks|bench) COMPREPLY=($(compgen -f -- \"$word\")) ;;\n"
+           "        esac\n"
            "    fi\n"
            "}\n"
            "complete -F _mayfly mayfly\n");

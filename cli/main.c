@@ -80,6 +80,14 @@ static const struct cli_option gc_options[] = {
     {0},
 };
 
+static const struct cli_option bench_options[] = {
+    {"iterations", 'n', "N", "measure everything N times (5)"},
+    {"workload", 'w', "NAME", "only this one; may be repeated"},
+    {"plot", 0, "FILE", "also draw the averages as a picture: FILE.svg"},
+    {"json", 0, NULL, "print JSON, with the least and the most"},
+    {0},
+};
+
 static const struct cli_option no_options[] = {{0}};
 
 const struct cli_command cli_commands[] = {
@@ -136,6 +144,12 @@ const struct cli_command cli_commands[] = {
      "\n"
      "Exit status: 0, or 1 when something could not be removed.\n",
      gc_options, cmd_gc},
+    {"bench", "[FILE.pkl...]", "measure dumping and loading objects, in files and in buffers",
+     "Measures the pickles in the files, or the workloads simple_list, function,\n"
+     "class_instance, nested_dict and mixed_structure. A file operation dumps to a temporary\n"
+     "file and loads from it; a buffer operation uses a file in memory.\n"
+     "Nothing that a pickle names is imported or called.\n",
+     bench_options, cmd_bench},
     {"completion", "bash", "print the completion for a shell", "", no_options, cmd_completion},
     {"help", "[COMMAND]", "show what the commands do", "", no_options, cmd_help},
     {"version", "", "show the version", "", no_options, cmd_version},

@@ -53,15 +53,21 @@ static int find_letter(const struct cli_option *options, char letter) {
     return -1;
 }
 
+/* No command has two of them, so that one list is enough. */
+static int may_be_repeated(const char *name) {
+    return strcmp(name, "fallback") == 0 || strcmp(name, "workload") == 0;
+}
+
 static int set(struct cli_values *values, int index, const char *value) {
+    const char *name = values->options[index].name;
     values->value[index] = value;
-    if (strcmp(values->options[index].name, "fallback") != 0)
+    if (!may_be_repeated(name))
         return 0;
     size_t n = 0;
     while (values->all[n] != NULL)
         n++;
     if (n + 1 == MOST_VALUES)
-        return cli_usage("--fallback can be given %d times", MOST_VALUES - 1);
+        return cli_usage("--%s can be given %d times", name, MOST_VALUES - 1);
     values->all[n] = value;
     return 0;
 }

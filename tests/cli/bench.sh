@@ -1,0 +1,124 @@
+#!/bin/sh
+# mayfly bench, as a shell user meets it. Prints "ok NAME" or "not ok NAME" for each case.
+set -u
+mayfly=$MFT_BUILD/mayfly
+base=$(mktemp -d)
+trap 'rm -rf "$base"' EXIT
+unset TEMP TMP XDG_RUNTIME_DIR
+MAYFLY_LEASE_DIR=$base/leases
+export MAYFLY_LEASE_DIR
+failed=0
+
+# Each case has a TMPDIR of its own, which must be empty at its end.
+check() { # name, a condition to be evaluated
+    TMPDIR=$(mktemp -d "$base/t.XXXXXX")
+    export TMPDIR
+    if eval "$2" >"$base/out" 2>&1 && [ -z "$(ls -A "$TMPDIR")" ]; then
+        echo "ok $1"
+    else
+        echo "not ok $1"
+        sed 's/^/    /' "$base/out"
+        ls -A "$TMPDIR" | sed 's/^/    left: /'
+        failed=1
+    fi
+}
+
+status() { # expected status, command...
+    want=$1
+    shift
+    "$@" >"$base/stdout" 2>"$base/stderr"
+    got=$?
+    [ "$got" = "$want" ] || { echo "status $got instead of $want: $*"; cat "$base/stderr"; return 1; }
+}
+says() { grep -qF -- "$1" "$base/stderr" || { echo "stderr lacks: $1"; cat "$base/stderr"; return 1; }; }
+json() { python3 -c "import json,sys; d=json.load(open('$base/stdout')); sys.exit(not ($1))"; }
+
+# The whole of what is printed, by the form that the document's SerializationBenchmark gives it; its
+# numbers may be any. The names are the arguments.
+form() {
+    python3 - "$base/stdout" "$@" <<'END'
+import re, sys
+path, *names = sys.argv[1:]
+seconds, size = r"\d+\.\d{4}s", r"\d{1,3}(,\d{3})* bytes"
+lines = [re.escape(f"Benchmarking {name}...") for name in names]
+lines += [re.escape(f"Benchmarking IO operations for {name}...") for name in names]
+lines += ["", "Serialization Benchmark Results", "=" * 60]
+for name in names:
+    lines += ["", re.escape(name) + ":", "-" * 30, "File Operations:", f"  Avg dump time: {seconds}",
+              f"  Avg load time: {seconds}", f"  Avg file size: {size}", "IO Buffer Operations:",
+              f"  Avg dump time: {seconds}", f"  Avg load time: {seconds}", f"  Avg buffer size: {size}"]
+text = open(path).read()
+if not re.fullmatch("\n".join(lines) + "\n", text):
+    sys.exit("another form:\n" + text)
+END
+}
+
+# A well-formed picture with so many groups of four bars; all that it needs is in it.
+picture() { # file, groups
+    python3 - "$1" "$2" <<'END'
+import sys, xml.etree.ElementTree as tree
+path, groups = sys.argv[1], int(sys.argv[2])
+root = tree.parse(path).getroot()
+svg = "{http://www.w3.org/2000/svg}"
+bars = [float(e.get("width")) for e in root.iter(svg + "rect") if e.get("class") in ("fd", "fl", "bd", "bl")]
+assert root.tag == svg + "svg" and len(bars) == 4 * groups, bars
+assert all(0 <= bar <= 520 for bar in bars) and max(bars) == 520, bars
+text = open(path).read()
+assert "prefers-color-scheme: dark" in text and "href" not in text and "url(" not in text
+END
+}
+
+check P6_every_workload_is_told_as_the_document_does '
+    status 0 $mayfly bench && form simple_list function class_instance nested_dict mixed_structure'
+check P6_workloads_are_picked '
+    status 0 $mayfly bench --iterations 2 --workload nested_dict -w simple_list && form nested_dict simple_list'
+check P6_json_has_the_results_by_name '
+    status 0 $mayfly bench --json -n 3 &&
+    json "list(d) == [\"simple_list\", \"function\", \"class_instance\", \"nested_dict\", \"mixed_structure\"]" &&
+    json "all(0 < r[\"min_\" + w] <= r[\"avg_\" + w] * 1.001 <= r[\"max_\" + w] * 1.002 for p in d.values() for r in (p, p[\"io\"])
+              for w in (\"dump_time\", \"load_time\"))" &&
+    json "all(r[\"avg_file_size\"] == r[\"io\"][\"avg_buffer_size\"] > 0 for r in d.values())"'
+check P6_sizes_are_those_of_python '
+    python3 - $base/stdout "$mayfly" <<"END"
+import json, pickle, subprocess, sys
+found = json.loads(subprocess.run([sys.argv[2], "bench", "--json", "-n", "1"], capture_output=True, check=True).stdout)
+class TestClass: pass
+one = TestClass()
+one.value = 100
+for name, value in (("simple_list", list(range(1000))), ("class_instance", one),
+                    ("nested_dict", {"level1": {"level2": {"level3": list(range(100))}}})):
+    assert found[name]["avg_file_size"] == len(pickle.dumps(value, 4)), (name, found[name])
+END'
+check P6_own_files_are_measured '
+    python3 -c "import pickle; pickle.dump([\"x\" * 5000] * 3, open(\"$base/own.pkl\", \"wb\"), 4)" &&
+    status 0 $mayfly bench $base/own.pkl && form $base/own.pkl && grep -q "file size: 5,0[0-9][0-9] bytes" $base/stdout &&
+    status 0 $mayfly bench --json -w simple_list $base/own.pkl && json "list(d) == [\"simple_list\", \"$base/own.pkl\"]" &&
+    cd $base && cp own.pkl ./-own.pkl && status 0 $mayfly bench -- -own.pkl && form -own.pkl'
+check P6_a_picture_is_drawn '
+    status 0 $mayfly bench --plot $base/plot.svg -n 1 && form simple_list function class_instance nested_dict mixed_structure &&
+    picture $base/plot.svg 5 && status 0 $mayfly bench --json --plot $base/plot.svg -w function && json "list(d) == [\"function\"]" &&
+    picture $base/plot.svg 1'
+check P6_names_of_files_may_hold_anything '
+    strange="$base/<a>&\"$(printf "\001\n\377")\".pkl" && cp $base/own.pkl "$strange" &&
+    status 0 $mayfly bench --plot $base/plot.svg --json "$strange" && picture $base/plot.svg 1 &&
+    json "list(d) == [\"$base/<a>&\\\"???\\\".pkl\"]"'
+check P6_a_picture_replaces_all_or_nothing '
+    echo old >$base/old.svg && status 1 $mayfly bench -n 1 --plot /nonexistent/x.svg && says /nonexistent &&
+    (ulimit -f 0 && TMPDIR=/dev/shm $mayfly bench -n 1 --plot $base/old.svg); [ "$(cat $base/old.svg)" = old ]'
+check P6_what_is_no_pickle_is_told '
+    echo nonsense >$base/not.pkl && status 1 $mayfly bench $base/not.pkl && says not.pkl && [ ! -s $base/stdout ] &&
+    status 1 $mayfly bench /nonexistent.pkl && says /nonexistent.pkl'
+check P6_nothing_of_a_pickle_is_run '
+    printf "cos\nsystem\n(S\"touch $base/ran\"\ntR." >$base/hostile.pkl && status 0 $mayfly bench $base/hostile.pkl &&
+    form $base/hostile.pkl && [ ! -e $base/ran ]'
+check P6_a_full_standard_output_is_a_failure '! $mayfly bench -n 1 >/dev/full 2>$base/stderr && says "standard output"'
+check P6_wrong_usage_is_status_2 '
+    status 2 $mayfly bench --workload nonsense && says "mixed_structure" && status 2 $mayfly bench -n 0 &&
+    status 2 $mayfly bench -n many && status 2 $mayfly bench --plot && status 2 $mayfly bench --nonsense'
+check P6_help_and_completion_know_it '
+    $mayfly help bench | grep -q -- --iterations && $mayfly completion bash >$base/completion && bash -c ". $base/completion
+complete_line() { COMP_WORDS=(\"\$@\"); COMP_CWORD=\$((\$# - 1)); COMPREPLY=(); _mayfly; echo \"\${COMPREPLY[*]}\"; }
+[ \"\$(complete_line mayfly ben)\" = bench ] && [ \"\$(complete_line mayfly bench --workload ne)\" = nested_dict ] &&
+[ \"\$(complete_line mayfly bench $base/ow)\" = $base/own.pkl ]"'
+
+exit $failed
