@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "decode.h"
+#include "machine.h"
 
 struct listing {
     struct mfi_decoder *d;

@@ -41,7 +41,7 @@ static void digits_of(double value, int precision, char *digits, int *exponent) 
         if (*at >= '0' && *at <= '9')
             digits[n++] = *at;
     digits[n] = '\0';
-    *exponent = atoi(at + 1);
+    *exponent = (int)strtol(at + 1, NULL, 10);
 }
 
 static bool reads_back(const char *digits, int exponent, double value) {
@@ -61,13 +61,12 @@ static void shortest(double value, char *digits, int *exponent) {
         digits[--n] = '\0';
 }
 
-void mfi_float_text(double value, char *to) {
+void mfi_float_text(double value, char to[MFI_FLOAT_TEXT]) {
     if (isnan(value) || isinf(value)) {
-        (void)sprintf(to, "%s", isnan(value) ? "nan" : value < 0 ? "-inf" : "inf");
+        (void)snprintf(to, MFI_FLOAT_TEXT, "%s", isnan(value) ? "nan" : value < 0 ? "-inf" : "inf");
         return;
     }
-    if (signbit(value))
-        *to++ = '-';
+    const char *minus = signbit(value) ? "-" : "";
     value = fabs(value);
     char digits[32] = "0";
     int exponent = 0;
@@ -75,14 +74,16 @@ void mfi_float_text(double value, char *to) {
         shortest(value, digits, &exponent);
     const int n = (int)strlen(digits);
     if (exponent < -4 || exponent >= 16)
-        (void)sprintf(to, "%c%s%se%c%02d", digits[0], n > 1 ? "." : "", digits + 1,
-                      exponent < 0 ? '-' : '+', abs(exponent));
+        (void)snprintf(to, MFI_FLOAT_TEXT, "%s%c%s%se%c%02d", minus, digits[0], n > 1 ? "." : "",
+                       digits + 1, exponent < 0 ? '-' : '+', abs(exponent) % 1000);
     else if (exponent < 0)
-        (void)sprintf(to, "0.%.*s%s", -exponent - 1, "0000", digits);
+        (void)snprintf(to, MFI_FLOAT_TEXT, "%s0.%.*s%s", minus, -exponent - 1, "0000", digits);
     else if (n <= exponent + 1)
-        (void)sprintf(to, "%s%.*s.0", digits, exponent + 1 - n, "0000000000000000");
+        (void)snprintf(to, MFI_FLOAT_TEXT, "%s%s%.*s.0", minus, digits, exponent + 1 - n,
+                       "0000000000000000");
     else
-        (void)sprintf(to, "%.*s.%s", exponent + 1, digits, digits + exponent + 1);
+        (void)snprintf(to, MFI_FLOAT_TEXT, "%s%.*s.%s", minus, exponent + 1, digits,
+                       digits + exponent + 1);
 }
 
 int mfi_float_parse(const char *text, size_t size, double *ret) {

@@ -147,7 +147,8 @@ static int hexadecimal(const uint8_t *magnitude, size_t size, bool negative, cha
     char *text = mfi_sys.malloc(2 * size + 4);
     if (text == NULL)
         return -ENOMEM;
-    size_t n = (size_t)sprintf(text, "%s0x%x", negative ? "-" : "", magnitude[size - 1]);
+    size_t n =
+        (size_t)snprintf(text, 2 * size + 4, "%s0x%x", negative ? "-" : "", magnitude[size - 1]);
     for (size_t i = size - 1; i-- > 0;) {
         text[n++] = "0123456789abcdef"[magnitude[i] >> 4];
         text[n++] = "0123456789abcdef"[magnitude[i] & 15];
@@ -178,12 +179,14 @@ static int decimal(const uint8_t *magnitude, size_t size, bool negative, char **
         while (count > 0 && number[count - 1] == 0)
             count--;
     } while (count > 0);
-    char *text = mfi_sys.malloc(9 * made + 2);
+    const size_t most = 9 * made + 2;
+    char *text = mfi_sys.malloc(most);
     if (text == NULL)
         return -ENOMEM;
-    int n = sprintf(text, "%s%u", negative ? "-" : "", (unsigned)groups[made - 1]);
+    size_t n =
+        (size_t)snprintf(text, most, "%s%u", negative ? "-" : "", (unsigned)groups[made - 1]);
     while (--made > 0)
-        n += sprintf(text + n, "%09u", (unsigned)groups[made - 1]);
+        n += (size_t)snprintf(text + n, most - n, "%09u", (unsigned)groups[made - 1]);
     *ret = text;
     return 0;
 }

@@ -3,6 +3,7 @@
  * Values of a document, built by the pickle machine.
  */
 #define _GNU_SOURCE
+#include "machine.h"
 #include "read.h"
 
 #include "globals.h"

@@ -37,6 +37,7 @@ enum {
 /* Flags of nodes. */
 enum {
     MFI_FAR = 1u << 0,      /* text, bytes: struct mfi_far */
+    MFI_UNDERWAY = 1u << 0, /* object: a writer is at its arguments */
     MFI_STORED = 1u << 1,   /* an object that the stream stored in its memo */
     MFI_READONLY = 1u << 2, /* buffer */
     MFI_OUTSIDE = 1u << 3,  /* buffer: out of band, its content is not here */
@@ -210,6 +211,10 @@ MFI_INLINE unsigned mfi_node_flags(const void *node) {
 
 MFI_INLINE void mfi_node_flag(void *node, unsigned flags) {
     ((struct mfi_node *)node)->head |= (uint64_t)flags << 8;
+}
+
+MFI_INLINE void mfi_node_unflag(void *node, unsigned flags) {
+    ((struct mfi_node *)node)->head &= ~((uint64_t)flags << 8);
 }
 
 MFI_INLINE uint64_t mfi_head(mayfly_kind kind, unsigned flags) {
@@ -386,7 +391,7 @@ int mfi_int_parse(mayfly_doc *doc, const char *text, size_t size, mayfly_value *
 int mfi_big_text(const uint8_t *bytes, size_t size, char **ret);
 int mfi_float_parse(const char *text, size_t size, double *ret);
 enum { MFI_FLOAT_TEXT = 40 };
-void mfi_float_text(double value, char *to); /* as repr(); MFI_FLOAT_TEXT bytes */
+void mfi_float_text(double value, char to[MFI_FLOAT_TEXT]); /* as repr() */
 
 /* Well-known classes (known.c). */
 struct mfi_known {

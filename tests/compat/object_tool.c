@@ -21,6 +21,7 @@
  *        each dumped, with its length
  *     B  a seed: build something, dump        b  the same, repr
  */
+#define _GNU_SOURCE
 #include "object_tool.h"
 
 #include <pthread.h>
