@@ -38,6 +38,8 @@ enum {
     MAYFLY_MAP = 1u << 3,            /* paths: the file is mapped, not read. Only for files that
                                         nobody truncates meanwhile: SIGBUS else (mmap(2)) */
     MAYFLY_LOAD_ANY_OWNER = 1u << 4, /* paths: also what is another user's, or writable by others */
+    MAYFLY_KEEP_MEMO = 1u << 5,      /* readers: what one pickle stored may be referred to by the
+                                        next, as if one Pickler had written them all */
 };
 
 /* An out-of-band buffer, asked for in the order of the stream (NEXT_BUFFER). Gives 1 and the bytes
@@ -50,7 +52,7 @@ typedef struct mayfly_load_options {
     bool no_fix_imports;  /* leave Python 2's module names as they are (protocols 0 to 2) */
     uint64_t max_bytes;   /* of memory for the document and for reading it; 0: 4 GiB */
     uint64_t max_depth;   /* of marks that are open at a time; 0: 1,000,000. Reading does not
-                             recurse, nor does anything else here */
+                             recurse, however deep values nest */
     uint64_t max_nesting; /* of values in values, looked at when all is read; 0: no limit. For
                              those whose own code recurses */
     mayfly_next_buffer *next_buffer; /* NULL: buffers are read as MAYFLY_BUFFER without content */
@@ -78,8 +80,9 @@ MAYFLY_API MAYFLY_MUST_CHECK int mayfly_loads_sized(size_t options_size, const v
 /* ---- several pickles in one stream ----------------------------------------------------------- */
 
 /* Reads pickle after pickle from memory, a descriptor or a FILE into one document, in which all
- * their values live until it is freed. As Python's Unpickler does, a reader remembers what was
- * stored, so that a later pickle may refer to an earlier one. */
+ * their values live until it is freed. Each is a pickle of its own, as pickle.dump(value, file)
+ * writes one behind the other; what a single Pickler wrote with several calls of its dump() needs
+ * MAYFLY_KEEP_MEMO, because there a later one may refer to what is in an earlier one. */
 typedef struct mayfly_reader mayfly_reader;
 
 /* Opens a reader on a document, which must outlive it; as must the memory, descriptor or FILE,

@@ -111,6 +111,12 @@ int mfi_decode_mark_room(struct mfi_decoder *d, const struct mfi_cursor *k) {
     return 0;
 }
 
+void mfi_decoder_forget(struct mfi_decoder *d) {
+    d->memo_size = 0;
+    d->memo_count = 0;
+    mfi_map_free(&d->sparse);
+}
+
 void mfi_decoder_free(struct mfi_decoder *d) {
     *d->bytes -= d->own_bytes;
     d->own_bytes = 0;
@@ -202,8 +208,11 @@ int mfi_line_number(struct mfi_decoder *d, struct mfi_cursor *k, uint64_t *ret) 
     while (i < size && strchr(" \t\r\v\f", text[i]) != NULL && text[i] != '\0')
         i++;
     i += i < size && text[i] == '+';
-    for (; i < size && text[i] >= '0' && text[i] <= '9' && n <= INT64_MAX / 10 - 1; i++, digits++)
+    for (; i < size && text[i] >= '0' && text[i] <= '9' && n <= INT64_MAX / 10 - 1; i++, digits++) {
         n = 10 * n + (uint64_t)(text[i] - '0');
+        /* CPython takes it as a Python program would: digits may be grouped */
+        i += i + 2 < size && text[i + 1] == '_' && text[i + 2] >= '0' && text[i + 2] <= '9';
+    }
     while (i < size && strchr(" \t\r\v\f", text[i]) != NULL && text[i] != '\0')
         i++;
     if (digits == 0 || i < size)
@@ -300,19 +309,6 @@ int mfi_line_quoted(struct mfi_decoder *d, struct mfi_cursor *k) {
     return r < 0 ? mfi_decode_fail(d, k, r, "no memory for %zu bytes", size) : 0;
 }
 
-static size_t utf8(uint32_t c, char *to) {
-    if (c < 0x80) {
-        to[0] = (char)c;
-        return 1;
-    }
-    const size_t tails = c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;
-    static const unsigned char leads[] = {0, 0xc0, 0xe0, 0xf0};
-    for (size_t i = tails; i > 0; i--, c >>= 6)
-        to[i] = (char)(0x80 | (c & 0x3f));
-    to[0] = (char)(leads[tails] | c);
-    return tails + 1;
-}
-
 /* "raw-unicode-escape": bytes are Latin-1, only \u and \U are escapes. */
 int mfi_line_unescaped(struct mfi_decoder *d, struct mfi_cursor *k) {
     const char *text;
@@ -338,7 +334,7 @@ int mfi_line_unescaped(struct mfi_decoder *d, struct mfi_cursor *k) {
             bytes[n++] = '\\';
             c = (unsigned char)text[i++];
         }
-        n += utf8(c, bytes + n);
+        n += mfi_put_utf8(c, bytes + n);
         r = mfi_buffer_append(&d->text, bytes, n);
     }
     return r < 0 ? mfi_decode_fail(d, k, r, "no memory for %zu bytes", size) : 0;

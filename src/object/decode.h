@@ -117,6 +117,8 @@ int mfi_line_number(struct mfi_decoder *d, struct mfi_cursor *k, uint64_t *ret);
 int mfi_line_small_int(const char *text, size_t size, bool *ret_bool, int64_t *ret);
 int mfi_line_quoted(struct mfi_decoder *d, struct mfi_cursor *k);    /* into d->text */
 int mfi_line_unescaped(struct mfi_decoder *d, struct mfi_cursor *k); /* into d->text */
+/* Forgets what the pickles so far stored. */
+void mfi_decoder_forget(struct mfi_decoder *d);
 /* Frees what the machine itself has, and no longer counts it. */
 void mfi_decoder_free(struct mfi_decoder *d);
 

@@ -410,8 +410,8 @@ int mayfly_disassemble(const void *data, size_t size, bool all, mayfly_sink *sin
             return 0;
         if (!all)
             break;
-        d.memo_size = 0; /* each is a pickle of its own to pickletools */
-        d.memo_count = l.stored = 0;
+        mfi_decoder_forget(&d); /* each is a pickle of its own to pickletools */
+        l.stored = 0;
         mfi_map_free(&d.sparse);
     }
     return r;

@@ -120,6 +120,7 @@ void mayfly_doc_reset(mayfly_doc *doc) {
     mfi_uses_free(&doc->uses);
     memset(doc->shapes, 0, sizeof doc->shapes);
     doc->none = NULL;
+    memset(doc->texts, 0, sizeof doc->texts);
     doc->root = doc->empty = (mayfly_value){0};
     doc->failure.code = 0;
 }

@@ -22,14 +22,14 @@ static const struct mfi_known known[] = {
     {"decimal", "Decimal", MAYFLY_CLASS_DECIMAL, "value"},
     {"fractions", "Fraction", MAYFLY_CLASS_FRACTION, "numerator denominator"},
     {"uuid", "UUID", MAYFLY_CLASS_UUID, NULL},
+    {"pathlib._local", "PosixPath", MAYFLY_CLASS_PATH, "*parts"}, /* Python 3.13 */
+    {"pathlib._local", "PurePosixPath", MAYFLY_CLASS_PATH, "*parts"},
+    {"pathlib._local", "WindowsPath", MAYFLY_CLASS_PATH, "*parts"},
+    {"pathlib._local", "PureWindowsPath", MAYFLY_CLASS_PATH, "*parts"},
     {"pathlib", "PosixPath", MAYFLY_CLASS_PATH, "*parts"},
     {"pathlib", "PurePosixPath", MAYFLY_CLASS_PATH, "*parts"},
     {"pathlib", "WindowsPath", MAYFLY_CLASS_PATH, "*parts"},
     {"pathlib", "PureWindowsPath", MAYFLY_CLASS_PATH, "*parts"},
-    {"pathlib._local", "PosixPath", MAYFLY_CLASS_PATH, "*parts"},
-    {"pathlib._local", "PurePosixPath", MAYFLY_CLASS_PATH, "*parts"},
-    {"pathlib._local", "WindowsPath", MAYFLY_CLASS_PATH, "*parts"},
-    {"pathlib._local", "PureWindowsPath", MAYFLY_CLASS_PATH, "*parts"},
     {"array", "_array_reconstructor", MAYFLY_CLASS_ARRAY, "arraytype typecode mformat_code items"},
     {"array", "array", MAYFLY_CLASS_ARRAY, "typecode items"},
     {"builtins", "range", MAYFLY_CLASS_RANGE, "start stop step"},
@@ -62,6 +62,7 @@ static const char *current_module(const char *module) {
 const struct mfi_known *mfi_known_of(mayfly_value object) {
     static const struct mfi_known attribute = {"dill._dill", "_get_attr", MAYFLY_CLASS_ATTRIBUTE,
                                                "object name"};
+    static const struct mfi_known uuid = {"uuid", "UUID", MAYFLY_CLASS_UUID, NULL};
     if (!mfi_is(object, MAYFLY_OBJECT))
         return NULL;
     const mayfly_value callable = mayfly_object_callable(object);
@@ -69,6 +70,9 @@ const struct mfi_known *mfi_known_of(mayfly_value object) {
     if (module == NULL || name == NULL)
         return NULL;
     module = current_module(module);
+    if (strcmp(name, "_reconstructor") == 0 && strcmp(module, "copyreg") == 0 &&
+        mfi_global_is(mayfly_item(mayfly_object_arguments(object), 0), "uuid", "UUID"))
+        return &uuid; /* protocols 0 and 1 */
     for (size_t i = 0; i < MFI_LENGTH(known); i++)
         if (strcmp(known[i].name, name) == 0 && strcmp(known[i].module, module) == 0)
             return &known[i];

@@ -104,3 +104,10 @@ mayfly_value mfi_native_call(mayfly_doc *doc, unsigned native, mayfly_value argu
         return mfi_word(0);
     }
 }
+
+void mfi_native_texts(mayfly_doc *doc, unsigned native, mayfly_value module, mayfly_value name) {
+    if (native != NATIVE_BYTEARRAY && native != NATIVE_COMPLEX)
+        return;
+    doc->texts[MFI_TEXT_BUILTINS] = module;
+    doc->texts[native == NATIVE_BYTEARRAY ? MFI_TEXT_BYTEARRAY : MFI_TEXT_COMPLEX] = name;
+}

@@ -20,14 +20,25 @@ static const char *take(const char *path, char *to) {
     return path;
 }
 
+/* An int of any size as a key. */
+static mayfly_value by_number(mayfly_value dict, const char *part) {
+    mayfly_auto(mayfly_doc) doc = NULL;
+    if (mayfly_doc_new(NULL, &doc, NULL) < 0)
+        return mfi_word(0);
+    return mayfly_dict_get(dict, mayfly_int_from_text(doc, part, strlen(part)));
+}
+
 static mayfly_value by_index(mayfly_value v, const char *part) {
-    char *end;
-    errno = 0;
-    const long long n = strtoll(part, &end, 10);
-    if (end == part || *end != '\0' || errno != 0 || part[0] == ' ' || part[0] == '+')
+    const char *digits = part[0] == '-' ? part + 1 : part;
+    if (*digits == '\0' || digits[strspn(digits, "0123456789")] != '\0' ||
+        (digits[0] == '0' && digits[1] != '\0'))
         return mfi_word(0);
     if (mfi_is(v, MAYFLY_DICT))
-        return mayfly_dict_get(v, mfi_fits_word(n) ? mfi_int_word(n) : mfi_word(0));
+        return by_number(v, part);
+    errno = 0;
+    const long long n = strtoll(part, NULL, 10);
+    if (errno != 0)
+        return mfi_word(0);
     const size_t count = mayfly_count(v);
     const unsigned long long index = n < 0 ? (unsigned long long)n + count : (unsigned long long)n;
     return index < count ? mayfly_item(v, (size_t)index) : mfi_word(0);

@@ -277,6 +277,8 @@ static mfi_slot make_global(void *c, mfi_slot m, mfi_slot n, uint64_t offset) {
         mfi_uses_note(DOC(c), global, offset, computed ? MAYFLY_GLOBAL_COMPUTED : 0) < 0)
         return 0;
     mfi_node_flag(mfi_node_of(global), native);
+    if (native != 0)
+        mfi_native_texts(DOC(c), native, module, name);
     return global.bits;
 }
 

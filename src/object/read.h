@@ -48,6 +48,8 @@ bool mfi_name_to_2(const char **module, const char **name);
 
 /* Calls that make plain data in the older protocols (native.c). */
 unsigned mfi_native_of(const char *module, const char *name); /* 0: none */
+/* Remembers how the stream named it. */
+void mfi_native_texts(mayfly_doc *doc, unsigned native, mayfly_value module, mayfly_value name);
 /* The plain value that such a call gives; absent: it has to stay a call, or the document failed. */
 mayfly_value mfi_native_call(mayfly_doc *doc, unsigned native, mayfly_value arguments);
 

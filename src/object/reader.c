@@ -158,6 +158,8 @@ int mayfly_reader_next(mayfly_reader *reader, mayfly_value *ret, mayfly_error *e
         r = at_end(reader);
         if (r > 0)
             return 0;
+        if (r == 0 && !(reader->reading.options.flags & MAYFLY_KEEP_MEMO))
+            mfi_decoder_forget(&reader->reading.d);
         if (r == 0)
             r = mfi_read_one(&reader->reading, &reader->k, ret);
     }

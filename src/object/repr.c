@@ -94,7 +94,8 @@ void mfi_print_str(struct mfi_printer *p, const char *text, size_t size) {
     put(p, &quote, 1);
 }
 
-static void print_bytes(struct mfi_printer *p, const char *data, size_t size) {
+/* In a bytearray, Python escapes ' whatever the quotes are. */
+static void print_bytes(struct mfi_printer *p, const char *data, size_t size, bool always) {
     const char quote = quote_for(data, size);
     const char open[] = {'b', quote};
     put(p, open, 2);
@@ -102,7 +103,7 @@ static void print_bytes(struct mfi_printer *p, const char *data, size_t size) {
         const unsigned char c = (unsigned char)data[i];
         if (c >= 0x80)
             mfi_print_format(p, "\\x%02x", c);
-        else if (!escape(p, c, quote))
+        else if (!escape(p, c, always ? '\'' : quote))
             put(p, data + i, 1);
     }
     put(p, &quote, 1);
@@ -290,7 +291,7 @@ void mfi_print(struct mfi_printer *p, mayfly_value v) {
         mfi_print_text(p, kind == MAYFLY_BYTES       ? ""
                           : kind == MAYFLY_BYTEARRAY ? "bytearray("
                                                      : "<buffer ");
-        print_bytes(p, data, size);
+        print_bytes(p, data, size, kind == MAYFLY_BYTEARRAY);
         mfi_print_text(p, kind == MAYFLY_BYTES ? "" : kind == MAYFLY_BYTEARRAY ? ")" : ">");
         return;
     }

@@ -35,10 +35,11 @@ void mfi_print_pairs(struct mfi_printer *p, mayfly_value v); /* in braces */
 /* Objects (repr_known.c). */
 void mfi_print_object(struct mfi_printer *p, mayfly_value v);
 void mfi_print_global(struct mfi_printer *p, mayfly_value v);
+void mfi_print_array(struct mfi_printer *p, mayfly_value v); /* repr_array.c */
 
 bool mfi_is_printable(uint32_t c); /* printable.c */
 
-/* The str() of an object of a known class (text.c): 1, 0: it has none but its repr. */
+/* The str() of an object of a known class (repr_known.c): 1, 0: it has none but its repr. */
 int mfi_known_text(mayfly_value v, struct mfi_printer *p);
 
 #endif

@@ -124,80 +124,23 @@ static void print_deque(struct mfi_printer *p, mayfly_value v) {
     mfi_print_text(p, ")");
 }
 
-/* ---- arrays ---------------------------------------------------------------------------------- */
-
-struct format {
-    uint8_t size;
-    char kind; /* u, s: whole numbers; f: floats */
-    bool big;
-};
-
-/* array's "machine format codes". */
-static const struct format formats[] = {
-    {1, 'u', 0}, {1, 's', 0}, {2, 'u', 0}, {2, 'u', 1}, {2, 's', 0}, {2, 's', 1},
-    {4, 'u', 0}, {4, 'u', 1}, {4, 's', 0}, {4, 's', 1}, {8, 'u', 0}, {8, 'u', 1},
-    {8, 's', 0}, {8, 's', 1}, {4, 'f', 0}, {4, 'f', 1}, {8, 'f', 0}, {8, 'f', 1}};
-
-static void print_element(struct mfi_printer *p, const struct format *f, const uint8_t *at) {
-    uint64_t x = 0;
-    for (unsigned i = 0; i < f->size; i++)
-        x |= (uint64_t)at[f->big ? f->size - 1u - i : i] << (8 * i);
-    if (f->kind == 'u') {
-        mfi_print_format(p, "%llu", (unsigned long long)x);
-    } else if (f->kind == 's') {
-        const unsigned shift = 64 - 8u * f->size;
-        mfi_print_format(p, "%lld", (long long)((int64_t)(x << shift) >> shift));
-    } else if (f->size == 4) {
-        const uint32_t bits = (uint32_t)x;
-        float value;
-        memcpy(&value, &bits, sizeof value);
-        mfi_print_float(p, (double)value);
-    } else {
-        double value;
-        memcpy(&value, &x, sizeof value);
-        mfi_print_float(p, value);
-    }
-}
-
-static void print_array(struct mfi_printer *p, mayfly_value v) {
-    size_t size = 0;
-    int64_t code = -1;
-    const mayfly_value items = mfi_field(v, "items");
-    const uint8_t *bytes = mayfly_bytes_get(items, &size);
-    mfi_print_text(p, "array(");
-    mfi_print(p, mfi_field(v, "typecode"));
-    (void)mayfly_int_get(mfi_field(v, "mformat_code"), &code, NULL);
-    if (bytes == NULL && mayfly_count(items) > 0) {
-        mfi_print_text(p, ", ");
-        mfi_print(p, items);
-    } else if (size > 0 && (code < 0 || (size_t)code >= MFI_LENGTH(formats))) {
-        mfi_print_text(p, ", ");
-        mfi_print(p, items);
-    } else if (size > 0) {
-        const struct format *f = &formats[code];
-        for (size_t i = 0; i + f->size <= size && !mfi_print_full(p); i += f->size) {
-            mfi_print_text(p, i == 0 ? ", [" : ", ");
-            print_element(p, f, bytes + i);
-        }
-        mfi_print_text(p, "]");
-    }
-    mfi_print_text(p, ")");
-}
-
 /* ---- datetime -------------------------------------------------------------------------------- */
 
-static void print_time_fields(struct mfi_printer *p, const mayfly_datetime *t) {
+static void print_time_fields(struct mfi_printer *p, const mayfly_datetime *t, mayfly_class class) {
     mfi_print_format(p, "%d, %d", t->hour, t->minute);
     if (t->second != 0 || t->microsecond != 0)
         mfi_print_format(p, ", %d", t->second);
     if (t->microsecond != 0)
         mfi_print_format(p, ", %d", t->microsecond);
-    if (t->fold != 0)
+    /* a datetime's fold comes first, a time's last */
+    if (t->fold != 0 && class == MAYFLY_CLASS_DATETIME)
         mfi_print_text(p, ", fold=1");
     if (t->has_zone) {
         mfi_print_text(p, ", tzinfo=");
         mfi_print(p, t->zone);
     }
+    if (t->fold != 0 && class == MAYFLY_CLASS_TIME)
+        mfi_print_text(p, ", fold=1");
     mfi_print_text(p, ")");
 }
 
@@ -214,7 +157,7 @@ static bool print_datetime(struct mfi_printer *p, mayfly_value v, mayfly_class c
     if (class == MAYFLY_CLASS_DATE)
         mfi_print_text(p, ")");
     else
-        print_time_fields(p, &t);
+        print_time_fields(p, &t, class);
     return true;
 }
 
@@ -384,7 +327,7 @@ static bool print_known(struct mfi_printer *p, mayfly_value v, mayfly_class clas
     case MAYFLY_CLASS_DEQUE:
         return print_deque(p, v), true;
     case MAYFLY_CLASS_ARRAY:
-        return print_array(p, v), true;
+        return mfi_print_array(p, v), true;
     case MAYFLY_CLASS_DATETIME:
     case MAYFLY_CLASS_DATE:
     case MAYFLY_CLASS_TIME:
@@ -417,19 +360,38 @@ void mfi_print_object(struct mfi_printer *p, mayfly_value v) {
 
 /* ---- str() ----------------------------------------------------------------------------------- */
 
-static void print_clock(struct mfi_printer *p, const mayfly_datetime *t) {
-    mfi_print_format(p, "%02d:%02d:%02d", t->hour, t->minute, t->second);
-    if (t->microsecond != 0)
-        mfi_print_format(p, ".%06d", t->microsecond);
-    if (!t->has_offset)
-        return;
-    const int64_t us = t->offset < 0 ? -t->offset : t->offset;
-    mfi_print_format(p, "%c%02d:%02d", t->offset < 0 ? '-' : '+', (int)(us / 3600000000),
+static void print_offset(struct mfi_printer *p, int64_t offset) {
+    const int64_t us = offset < 0 ? -offset : offset;
+    mfi_print_format(p, "%c%02d:%02d", offset < 0 ? '-' : '+', (int)(us / 3600000000),
                      (int)(us / 60000000 % 60));
     if (us % 60000000 != 0)
         mfi_print_format(p, ":%02d", (int)(us / 1000000 % 60));
     if (us % 1000000 != 0)
         mfi_print_format(p, ".%06d", (int)(us % 1000000));
+}
+
+static void print_clock(struct mfi_printer *p, const mayfly_datetime *t) {
+    mfi_print_format(p, "%02d:%02d:%02d", t->hour, t->minute, t->second);
+    if (t->microsecond != 0)
+        mfi_print_format(p, ".%06d", t->microsecond);
+    if (t->has_offset)
+        print_offset(p, t->offset);
+}
+
+static int timezone_text(mayfly_value v, struct mfi_printer *p) {
+    size_t size;
+    int64_t offset;
+    const char *name = mayfly_str_get(mfi_field(v, "name"), &size);
+    if (name != NULL) {
+        p->code = mfi_buffer_append(&p->out, name, size);
+        return 1;
+    }
+    if (mayfly_timedelta_get(v, &offset, NULL) < 0)
+        return 0;
+    mfi_print_text(p, "UTC");
+    if (offset != 0)
+        print_offset(p, offset);
+    return 1;
 }
 
 static int clock_text(mayfly_value v, struct mfi_printer *p, mayfly_class class) {
@@ -446,14 +408,13 @@ static int clock_text(mayfly_value v, struct mfi_printer *p, mayfly_class class)
 }
 
 static int timedelta_text(mayfly_value v, struct mfi_printer *p) {
-    int64_t us;
-    if (mayfly_timedelta_get(v, &us, NULL) < 0)
+    int64_t days = 0, seconds = 0, rest = 0; /* together they may be too many microseconds */
+    if (mayfly_int_get(mfi_field(v, "days"), &days, NULL) < 0 ||
+        mayfly_int_get(mfi_field(v, "seconds"), &seconds, NULL) < 0 || seconds < 0 ||
+        seconds >= 86400 || mayfly_int_get(mfi_field(v, "microseconds"), &rest, NULL) < 0 ||
+        rest < 0 || rest >= 1000000)
         return 0;
-    int64_t days = us / 86400000000, rest = us % 86400000000;
-    if (rest < 0) {
-        rest += 86400000000;
-        days--;
-    }
+    rest += seconds * 1000000;
     if (days != 0)
         mfi_print_format(p, "%lld day%s, ", (long long)days, days == 1 || days == -1 ? "" : "s");
     mfi_print_format(p, "%d:%02d:%02d", (int)(rest / 3600000000), (int)(rest / 60000000 % 60),
@@ -474,6 +435,8 @@ int mfi_known_text(mayfly_value v, struct mfi_printer *p) {
         return clock_text(v, p, class);
     case MAYFLY_CLASS_TIMEDELTA:
         return timedelta_text(v, p);
+    case MAYFLY_CLASS_TIMEZONE:
+        return timezone_text(v, p);
     case MAYFLY_CLASS_DECIMAL:
         text = mayfly_str_get(mfi_field(v, "value"), NULL);
         mfi_print_text(p, text == NULL ? "" : text);

@@ -275,6 +275,10 @@ struct mfi_scratch {
     size_t stack_size, memo_size;
 };
 
+/* Texts that name plain data before protocol 5: in CPython they are the same objects as equal ones
+ * among the data, if these stand in a program. */
+enum { MFI_TEXT_BUILTINS, MFI_TEXT_BYTEARRAY, MFI_TEXT_COMPLEX, MFI_TEXTS };
+
 enum { MFI_SHAPES = 64 }; /* keys that many dicts may share, remembered while reading */
 
 struct mayfly_doc {
@@ -287,8 +291,9 @@ struct mayfly_doc {
     struct mfi_keys *shapes[MFI_SHAPES];
     struct mfi_keys *none; /* no keys at all */
     struct mfi_uses *uses;
-    struct mfi_scratch *scratch; /* what reading needed, if it is to be read into again */
-    void *input;                 /* what was read and is referred to; freed with all */
+    mayfly_value texts[MFI_TEXTS]; /* where the stream had them, for the writer; or absent */
+    struct mfi_scratch *scratch;   /* what reading needed, if it is to be read into again */
+    void *input;                   /* what was read and is referred to; freed with all */
     size_t input_size;
     bool input_mapped;
     mayfly_error failure; /* code 0: none */
@@ -335,6 +340,8 @@ MFI_INLINE mayfly_value mfi_float_new(mayfly_doc *doc, double value) {
 
 /* Whether bytes are UTF-8, lone surrogates allowed (utf8.c); *ret_bad: where not. */
 bool mfi_is_str_utf8(const char *data, size_t size, size_t *ret_bad);
+/* A character, or a lone surrogate, in up to 4 bytes; gives how many. */
+size_t mfi_put_utf8(uint32_t c, char *to);
 
 /* Lists (list.c). */
 int mfi_list_extend(mayfly_doc *doc, struct mfi_list *list, const mayfly_value *items,

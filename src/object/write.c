@@ -323,7 +323,7 @@ static int write_all(struct mfi_writer *w, mayfly_value value, size_t *ret_size)
 int mfi_dump(mayfly_doc *doc, mayfly_value value, const mayfly_dump_options *options,
              mayfly_sink *sink, void *sink_context, char **ret, size_t *ret_size,
              mayfly_error *error) {
-    struct mfi_writer w = {.options = options, .base = atomic_load(&next_stamp)};
+    struct mfi_writer w = {.doc = doc, .options = options, .base = atomic_load(&next_stamp)};
     const int failed = doc == NULL ? 0 : mayfly_doc_failed(doc, error);
     if (failed < 0)
         return failed;

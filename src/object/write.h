@@ -69,7 +69,8 @@ struct mfi_writer {
     size_t depth, capacity;
     struct mfi_later *later;
     size_t later_count, later_capacity;
-    uint64_t builtins;            /* number + 1 of the text "builtins"; 0: not written yet */
+    mayfly_doc *doc;              /* or NULL */
+    uint64_t texts[MFI_TEXTS];    /* numbers + 1 of what has no node; 0: not written yet */
     uint64_t native[MFI_NATIVES]; /* the same, of those globals */
     const mayfly_dump_options *options;
 };

@@ -40,6 +40,21 @@ char *mfi_write_global_line(struct mfi_writer *w, char *q, const char *module, c
     return q;
 }
 
+/* A text that is the same object as an equal one among the data, if it was when it was read. */
+static char *put_shared(struct mfi_writer *w, char *q, unsigned index, const char *text) {
+    void *node = w->doc == NULL ? NULL : mfi_node_of(w->doc->texts[index]);
+    if (node != NULL && mfi_is_written(w, node))
+        return mfi_write_get(w, q, node);
+    if (w->texts[index] != 0)
+        return mfi_put_get(q, w->texts[index] - 1);
+    CHECKED(put_literal(w, q, text));
+    if (node != NULL)
+        return mfi_write_store(w, q, node);
+    q = mfi_put_store(&w->e, q);
+    w->texts[index] = w->e.memo_count;
+    return q;
+}
+
 char *mfi_write_native(struct mfi_writer *w, char *q, enum mfi_native native) {
     CHECKED(mfi_pickle_room(&w->e, q));
     if (w->native[native] != 0)
@@ -47,16 +62,12 @@ char *mfi_write_native(struct mfi_writer *w, char *q, enum mfi_native native) {
     if (w->e.protocol < 4) {
         CHECKED(mfi_write_global_line(w, q, "builtins", native_names[native]));
     } else {
-        if (w->builtins != 0) {
-            q = mfi_put_get(q, w->builtins - 1);
-        } else {
-            CHECKED(put_literal(w, q, "builtins"));
-            q = mfi_put_store(&w->e, q);
-            w->builtins = w->e.memo_count;
-        }
+        CHECKED(put_shared(w, q, MFI_TEXT_BUILTINS, "builtins"));
         CHECKED(mfi_pickle_room(&w->e, q));
-        CHECKED(put_literal(w, q, native_names[native]));
-        q = mfi_put(mfi_put_store(&w->e, q), MFI_OP_STACK_GLOBAL);
+        CHECKED(put_shared(w, q,
+                           native == MFI_NATIVE_BYTEARRAY ? MFI_TEXT_BYTEARRAY : MFI_TEXT_COMPLEX,
+                           native_names[native]));
+        q = mfi_put(q, MFI_OP_STACK_GLOBAL);
     }
     q = mfi_put_store(&w->e, q);
     w->native[native] = w->e.memo_count;

@@ -6,6 +6,7 @@ import subprocess
 
 ONE_ONLY, PLAIN_ONLY, SMALL, BYTES, NO_FIX = 1 << 1, 1 << 2, 1 << 5, 3 << 6, 1 << 8
 REUSE, ALL, BY_FILE, BY_MEMORY, PLAIN = 1 << 9, 1 << 10, 1 << 11, 1 << 12, 1 << 13
+KEEP = 1 << 14
 
 
 class Refused(Exception):

@@ -40,6 +40,7 @@ enum {
     BY_FILE = 1 << 11,
     BY_MEMORY = 1 << 12,
     PLAIN = 1 << 13,
+    KEEP = 1 << 14,
 };
 
 struct request {
@@ -95,7 +96,7 @@ static void fail(struct reply *reply, uint8_t status, int code, const mayfly_err
 
 static mayfly_load_options options_of(const struct request *request) {
     return (mayfly_load_options){
-        .flags = request->flags & LOAD_FLAGS,
+        .flags = (request->flags & LOAD_FLAGS) | (request->flags & KEEP ? MAYFLY_KEEP_MEMO : 0),
         .strings = (mayfly_strings)(request->flags >> STRINGS_SHIFT & 3),
         .no_fix_imports = (request->flags & NO_FIX) != 0,
         .max_bytes = request->flags & SMALL ? (uint64_t)64 << 20 : (uint64_t)2 << 30,
