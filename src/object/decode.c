@@ -216,8 +216,8 @@ int mfi_line_number(struct mfi_decoder *d, struct mfi_cursor *k, uint64_t *ret) 
     while (i < size && strchr(" \t\r\v\f", text[i]) != NULL && text[i] != '\0')
         i++;
     if (digits == 0 || i < size)
-        return mfi_decode_fail(d, k, MAYFLY_E_PICKLE, "\"%.*s\" is no number of the memo",
-                               (int)(size < 40 ? size : 40), text);
+        return mfi_decode_fail(d, k, MAYFLY_E_PICKLE, "\"%s\" is no number of the memo",
+                               mfi_quote(text, size).text);
     *ret = n;
     return 0;
 }

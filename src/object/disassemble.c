@@ -15,6 +15,7 @@ struct listing {
     mayfly_sink *sink;
     void *sink_context;
     struct mfi_buffer text; /* lines to be handed over */
+    const char *reason;     /* why nothing can be built of an argument */
     struct mfi_stack marks; /* offsets of the open ones */
     uint64_t stored;        /* how many numbers were taken before */
     int highest;
@@ -295,7 +296,22 @@ MAKE(of_float, double v) {
     return (void)c, (void)v, NOTHING;
 }
 MAKE(of_text, const char *b, size_t n, const uint8_t *e) {
-    return (void)c, (void)b, (void)n, (void)e, NOTHING;
+    struct listing *l = c;
+    size_t bad;
+    (void)e;
+    l->reason = "it is not UTF-8";
+    return mfi_is_str_utf8(b, n, &bad) ? NOTHING : 0;
+}
+/* A number of more digits than are converted is listed as it stands. */
+MAKE(of_digits, const char *b, size_t n) {
+    struct listing *l = c;
+    mayfly_value v;
+    l->reason = "it is no whole number";
+    const int r = mfi_int_parse(l->doc, b, n, &v);
+    for (size_t i = n > 0 && b[0] == '-'; r < 0 && i < n; i++)
+        if (b[i] < '0' || b[i] > '9')
+            return 0;
+    return n > 0 ? NOTHING : 0;
 }
 MAKE(of_items, const mfi_slot *i, size_t n) {
     return (void)c, (void)i, (void)n, NOTHING;
@@ -325,7 +341,9 @@ static inline void note(void *c, mfi_slot a) {
     (void)c, (void)a;
 }
 static int why(void *c, const char **ret) {
-    return (void)c, *ret = "", -EINVAL;
+    const struct listing *l = c;
+    *ret = l->reason;
+    return MAYFLY_E_PICKLE;
 }
 
 static const struct mfi_builder nothing = {
@@ -333,7 +351,7 @@ static const struct mfi_builder nothing = {
     .boolean = of_bool,
     .integer = of_int,
     .long_bytes = of_long,
-    .long_text = of_data,
+    .long_text = of_digits,
     .number = of_float,
     .str = of_text,
     .old_str = of_data,

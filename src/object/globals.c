@@ -99,6 +99,13 @@ static void describe_call(mayfly_doc *doc, mayfly_value call, mayfly_global_use 
     }
 }
 
+/* A name with a NUL in it is not what a C program sees of it. */
+static bool is_cut(mayfly_value text) {
+    size_t size;
+    const char *data = mayfly_str_get(text, &size);
+    return data != NULL && strlen(data) != size;
+}
+
 static void describe(mayfly_doc *doc, struct mfi_use *u) {
     mayfly_global_use *use = &u->use;
     if (mfi_is(u->value, MAYFLY_EXTENSION)) {
@@ -110,6 +117,8 @@ static void describe(mayfly_doc *doc, struct mfi_use *u) {
     } else {
         use->module = mayfly_global_module(u->value);
         use->name = mayfly_global_name(u->value);
+        if (is_cut(mfi_part(u->value, 0)) || is_cut(mfi_part(u->value, 1)))
+            use->flags |= MAYFLY_GLOBAL_COMPUTED;
         if (use->module == NULL)
             use->module = mayfly_str_get(short_text(doc, mfi_part(u->value, 0)), NULL);
         if (use->name == NULL)
@@ -280,11 +289,12 @@ int mayfly_doc_check(mayfly_doc *doc, const mayfly_policy *policy, mayfly_error 
         const bool unknown =
             (uses[i].flags & (MAYFLY_GLOBAL_COMPUTED | MAYFLY_GLOBAL_EXTENSION)) != 0;
         if (unknown || !mayfly_policy_allows(policy, uses[i].module, uses[i].name))
-            return mfi_fail_at(error, MAYFLY_E_POLICY, "policy", NULL, (int64_t)uses[i].offset,
-                               "%s%s%s is %s", uses[i].module, uses[i].module[0] ? " " : "",
-                               uses[i].name,
-                               unknown ? "known only when it is loaded, so no policy can allow it"
-                                       : "not allowed");
+            return mfi_fail_at(
+                error, MAYFLY_E_POLICY, "policy", NULL, (int64_t)uses[i].offset, "%s%s%s is %s",
+                mfi_quote(uses[i].module, strlen(uses[i].module)).text,
+                uses[i].module[0] ? " " : "", mfi_quote(uses[i].name, strlen(uses[i].name)).text,
+                unknown ? "known only when it is loaded, so no policy can allow it"
+                        : "not allowed");
     }
     return 0;
 }

@@ -70,8 +70,8 @@ MFI_OP(FLOAT) {
     MFI_RETURN_IF_BAD(r);
     r = mfi_float_parse(text, size, &value);
     if (r < 0)
-        return mfi_decode_fail(d, k, MAYFLY_E_PICKLE, "\"%.*s\" is no float",
-                               (int)(size < 40 ? size : 40), text);
+        return mfi_decode_fail(d, k, MAYFLY_E_PICKLE, "\"%s\" is no float",
+                               mfi_quote(text, size).text);
     return MFI_PUSH(b->number(c, value));
 }
 

@@ -45,8 +45,8 @@ static mfi_slot make_long_text(void *c, const char *text, size_t size) {
     mayfly_value v = {0};
     const int r = mfi_int_parse(DOC(c), text, size, &v);
     if (r < 0)
-        (void)mfi_doc_fail(DOC(c), r, "\"%.*s\" is no whole number, or has more than 4300 digits",
-                           (int)(size < 40 ? size : 40), text);
+        (void)mfi_doc_fail(DOC(c), r, "\"%s\" is no whole number, or has more than 4300 digits",
+                           mfi_quote(text, size).text);
     return v.bits;
 }
 

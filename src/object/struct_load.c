@@ -156,7 +156,7 @@ static int load_enum(struct load *load, const mayfly_field *field, char *at, may
            (strlen(name->name) != size || memcmp(name->name, text, size) != 0))
         name++;
     if (name->name == NULL)
-        return fail(load, -EINVAL, "the enum has no \"%.*s\"", size > 60 ? 60 : (int)size, text);
+        return fail(load, -EINVAL, "the enum has no \"%s\"", mfi_quote(text, size).text);
     const uint64_t bits = (uint64_t)name->value;
     (void)mfi_uint_put(at, field->size, bits & UINT64_MAX >> (64 - 8 * field->size));
     return 0;
@@ -318,13 +318,13 @@ static bool has_field(const mayfly_struct_type *type, const char *name, size_t s
 }
 
 static int fail_unknown(struct load *load, const struct mfi_frame *frame, mayfly_value key) {
-    char name[80], text[160];
+    char name[180], text[160];
     size_t size;
     const char *known = mayfly_str_get(key, &size);
     if (known == NULL)
         (void)snprintf(name, sizeof name, "(%s)", mayfly_kind_name(mayfly_kind_of(key)));
     else
-        (void)snprintf(name, sizeof name, "%.*s", size > 70 ? 70 : (int)size, known);
+        (void)snprintf(name, sizeof name, "%s", mfi_quote(known, size).text);
     (void)snprintf(text, sizeof text, "%.100s has no such field", frame->type->name);
     load->tour.field = NULL;
     load->told = true;

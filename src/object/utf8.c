@@ -5,6 +5,8 @@
 #define _GNU_SOURCE
 #include "value.h"
 
+#include <stdio.h>
+
 #define HIGH_BITS 0x8080808080808080u
 
 static bool is_tail(unsigned char c) {
@@ -60,4 +62,19 @@ size_t mfi_put_utf8(uint32_t c, char *to) {
         to[i] = (char)(0x80 | (c & 0x3f));
     to[0] = (char)(leads[tails] | c);
     return tails + 1;
+}
+
+struct mfi_quoted mfi_quote(const char *data, size_t size) {
+    enum { MOST = 40 };
+    struct mfi_quoted quoted;
+    size_t n = 0;
+    for (size_t i = 0; i < size && i < MOST; i++) {
+        const unsigned char c = (unsigned char)data[i];
+        if (c >= 0x20 && c < 0x7f)
+            quoted.text[n++] = (char)c;
+        else
+            n += (size_t)snprintf(quoted.text + n, 5, "\\x%02x", c);
+    }
+    (void)snprintf(quoted.text + n, 4, "%s", size > MOST ? "..." : "");
+    return quoted;
 }

@@ -340,6 +340,11 @@ MFI_INLINE mayfly_value mfi_float_new(mayfly_doc *doc, double value) {
 
 /* Whether bytes are UTF-8, lone surrogates allowed (utf8.c); *ret_bad: where not. */
 bool mfi_is_str_utf8(const char *data, size_t size, size_t *ret_bad);
+/* The beginning of bytes from somewhere, as it can stand in a message: one printable line. */
+struct mfi_quoted {
+    char text[168];
+};
+struct mfi_quoted mfi_quote(const char *data, size_t size);
 /* A character, or a lone surrogate, in up to 4 bytes; gives how many. */
 size_t mfi_put_utf8(uint32_t c, char *to);
 
