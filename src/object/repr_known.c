@@ -316,6 +316,37 @@ static void print_any(struct mfi_printer *p, mayfly_value v) {
         }
 }
 
+/* Functions, classes and modules that dill took apart: Python does not print their parts either. */
+static bool print_opaque(struct mfi_printer *p, mayfly_value v, mayfly_class class) {
+    static const struct {
+        mayfly_class class;
+        const char *before, *name, *after;
+    } forms[] = {
+        {MAYFLY_CLASS_FUNCTION, "<function ", "name", ">"},
+        {MAYFLY_CLASS_CODE, "<code object ", "co_name", ">"},
+        {MAYFLY_CLASS_CELL, "<cell", NULL, ">"},
+        {MAYFLY_CLASS_TYPE, "<class '", "name", "'>"},
+        {MAYFLY_CLASS_TYPE_BY_NAME, "<class '", "name", "'>"},
+        {MAYFLY_CLASS_NAMED_TUPLE, "<class '", "name", "'>"},
+        {MAYFLY_CLASS_MODULE, "<module '", "name", "'>"},
+    };
+    for (size_t i = 0; i < MFI_LENGTH(forms); i++) {
+        if (forms[i].class != class)
+            continue;
+        const mayfly_value name = forms[i].name == NULL ? mfi_word(0) : mfi_field(v, forms[i].name);
+        size_t size;
+        const char *text = mayfly_str_get(name, &size);
+        const mayfly_value code = mfi_field(v, "code");
+        if (text == NULL && class == MAYFLY_CLASS_FUNCTION)
+            text = mayfly_str_get(mfi_field(code, "co_name"), &size);
+        mfi_print_text(p, forms[i].before);
+        mfi_print_text(p, text == NULL ? "" : mfi_quote(text, size).text);
+        mfi_print_text(p, forms[i].after);
+        return true;
+    }
+    return false;
+}
+
 static bool print_known(struct mfi_printer *p, mayfly_value v, mayfly_class class) {
     switch (class) {
     case MAYFLY_CLASS_ORDERED_DICT:
@@ -354,7 +385,7 @@ void mfi_print_object(struct mfi_printer *p, mayfly_value v) {
     /* With a state of its own it is more than the class says. */
     const mayfly_class class = mayfly_class_of(v);
     const bool more = object->state.bits != 0 && class != MAYFLY_CLASS_UUID;
-    if (more || !print_known(p, v, class))
+    if (!print_opaque(p, v, class) && (more || !print_known(p, v, class)))
         print_any(p, v);
 }
 

@@ -139,6 +139,8 @@ def compare_dis(tool, where, stream):
     ours, theirs = disassembled(tool, stream), by_pickletools(stream)
     if ours == theirs:
         return None
+    if ours[1] and theirs[1] and theirs[0].startswith(ours[0]):
+        return None  # pickletools also lists the opcode that it then refuses
     if ours[0] != theirs[0]:
         lines = zip(ours[0].splitlines() + [""], theirs[0].splitlines() + [""])
         a, b = next(((a, b) for a, b in lines if a != b), ("the end", "more"))
