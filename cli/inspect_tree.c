@@ -74,10 +74,8 @@ static void print_name(mayfly_value global) {
         print_repr(global);
         return;
     }
-    if (strcmp(module, "builtins") != 0) {
-        inspect_print(module, strlen(module));
-        putchar('.');
-    }
+    inspect_print(module, strlen(module));
+    putchar('.');
     inspect_print(name, strlen(name));
 }
 
