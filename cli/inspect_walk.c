@@ -248,24 +248,29 @@ int inspect_survey(mayfly_value root, struct inspect_marks *ret) {
 
 /* ---- what a terminal may see ----------------------------------------------------------------- */
 
-/* How many bytes at `at` must not be printed as they are: controls, also those of two bytes; marks
- * that turn the direction or break lines; lone surrogates; and what is no UTF-8. */
-static size_t unprintable(const unsigned char *at, size_t size) {
-    if (at[0] < 0x80)
-        return at[0] < ' ' || at[0] == 0x7f;
-    const size_t length = at[0] < 0xc2 ? 0 : at[0] < 0xe0 ? 2 : at[0] < 0xf0 ? 3 : 4;
-    if (length == 0 || at[0] > 0xf4 || length > size)
-        return 1;
-    for (size_t i = 1; i < length; i++)
-        if ((at[i] & 0xc0) != 0x80)
-            return 1;
-    const unsigned c = length == 3 ? (at[0] & 15u) << 12 | (at[1] & 63u) << 6 | (at[2] & 63u) : 0;
-    const bool turns = (c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) ||
-                       (c >= 0x2060 && c <= 0x206f) || c == 0xfeff || c == 0x061c;
-    const bool bad = turns || (length == 2 && at[0] == 0xc2 && at[1] < 0xa0) ||
-                     (length == 2 && at[0] == 0xd8 && at[1] == 0x9c) ||
-                     (c >= 0xd800 && c <= 0xdfff) || (length == 3 && c < 0x800);
-    return bad ? length : 0;
+/* The length of the character at `at`; of what is no UTF-8, 1. *ret_bad: it must not be printed as
+ * it is: a control, also one of two bytes; a mark that turns the direction or breaks a line; a lone
+ * surrogate. */
+static size_t character(const unsigned char *at, size_t size, bool *ret_bad) {
+    const size_t length = at[0] < 0x80   ? 1
+                          : at[0] < 0xc2 ? 0
+                          : at[0] < 0xe0 ? 2
+                          : at[0] < 0xf0 ? 3
+                          : at[0] < 0xf5 ? 4
+                                         : 0;
+    unsigned c = at[0] & (length == 1 ? 0x7fu : 0x7fu >> length);
+    bool whole = length > 0 && length <= size;
+    for (size_t i = 1; whole && i < length; i++) {
+        whole = (at[i] & 0xc0) == 0x80;
+        c = c << 6 | (at[i] & 0x3f);
+    }
+    const bool control = c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x061c ||
+                         (c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) ||
+                         (c >= 0x2060 && c <= 0x206f) || c == 0xfeff;
+    const bool wrong = (c >= 0xd800 && c <= 0xdfff) || (length == 3 && c < 0x800) ||
+                       (length == 4 && (c < 0x10000 || c > 0x10ffff));
+    *ret_bad = !whole || control || wrong;
+    return whole ? length : 1;
 }
 
 char *inspect_escape(const char *text, size_t size) {
@@ -275,10 +280,13 @@ char *inspect_escape(const char *text, size_t size) {
     if (escaped == NULL || size > SIZE_MAX / 4 - 1)
         return free(escaped), NULL;
     while (text < end) {
-        size_t bad = unprintable((const unsigned char *)text, (size_t)(end - text));
-        if (bad == 0)
-            *to++ = *text++;
-        for (; bad > 0; bad--, text++) {
+        bool bad;
+        size_t length = character((const unsigned char *)text, (size_t)(end - text), &bad);
+        for (; length > 0; length--, text++) {
+            if (!bad) {
+                *to++ = *text;
+                continue;
+            }
             *to++ = '\\';
             *to++ = 'x';
             *to++ = digits[(unsigned char)*text >> 4];

@@ -71,7 +71,8 @@ def dump(name, *values, protocol=4):
         for value in values:
             pickle.dump(value, file, protocol)
 END
-python() { (cd "$base" && PYTHONDONTWRITEBYTECODE=1 python3 -c "from pkg import *; $1"); }
+python() { (cd "$base" && PYTHONDONTWRITEBYTECODE=1 python3 -c "from pkg import *
+$1"); }
 python 'for p in range(6): dump(f"all{p}.pkl", sample(p), protocol=p)'
 python 'dump("plain.pkl", {"name": "libc6", "tags": ["a", "b"], "at": Point(1, 2)})'
 python 'for p in range(6): open("several.pkl", "ab").write(pickle.dumps(["a", ["a"], p], p))'
@@ -100,12 +101,13 @@ byte 0: protocol 4, $(stat -c %s $base/cycle.pkl) bytes
     '\''self'\'': *1
 END'
 check O4_every_protocol_is_shown '
-    for p in 0 1 2 3 4 5; do
-        status 0 $mayfly inspect $base/all$p.pkl && tame && prints "pkg.Plain &" && prints ".name: '\''x'\'' (1 byte)" && prints "(500 bytes)" &&
+    each() { for p in 0 1 2 3 4 5; do
+        status 0 $mayfly inspect $base/all$p.pkl && tame && prints "pkg.Plain &" && prints "'\''hé\\x1b[31m\\x7f\\x9b\\u202e'\''" && prints ".name: '\''x'\'' (1 byte)" && prints "(500 bytes)" &&
         prints "datetime.datetime(2024, 1, 2, 3, 4, 5, tzinfo=datetime.timezone.utc)" && prints "(1, '\''k'\''): 1" &&
         prints "key: frozenset of 1" && prints "collections.deque of 2" && prints "maxlen: 5" && prints "collections.OrderedDict of 1" &&
         status 0 $mayfly inspect --json $base/all$p.pkl && tame && json "len(d) == 1" || return 1
-    done'
+    done; }
+    each'
 check O4_several_pickles_have_a_memo_each '
     status 0 $mayfly inspect $base/several.pkl && [ $(grep -c "^byte" $base/stdout) = 6 ] && ! grep -q "\*" $base/stdout &&
     [ $(grep -c "0: .a. (1 byte)" $base/stdout) = 12 ] && status 0 $mayfly inspect --json $base/several.pkl &&
@@ -197,10 +199,10 @@ check O4_a_path_is_followed_in_each_pickle '
     python "dump(\"paths.pkl\", {\"b\": 1}, {\"a\": 2}, {\"a\": 3})" && status 1 $mayfly inspect --json -p /a $base/paths.pkl && says "byte 0" &&
     json "[p[\"value\"] for p in d] == [2, 3]"'
 check O6_opcodes_are_those_of_pickletools '
-    for p in 0 1 2 3 4 5; do
+    each() { for p in 0 1 2 3 4 5; do
         python3 -m pickletools $base/all$p.pkl >$base/expected && status 0 $mayfly inspect --disassemble $base/all$p.pkl && cmp $base/expected $base/stdout || return 1
-    done
-    python3 -m pickletools $base/several.pkl >$base/expected && status 0 $mayfly inspect --disassemble $base/several.pkl && shows <$base/expected'
+    done; }
+    each && python3 -m pickletools $base/several.pkl >$base/expected && status 0 $mayfly inspect --disassemble $base/several.pkl && shows <$base/expected'
 check O6_globals_are_listed '
     status 0 $mayfly inspect --globals $base/hostile.pkl && printf "os\tsystem\t0\tcalled\n" | shows && [ ! -e $base/ran ] &&
     python "dump(\"globals.pkl\", len, datetime.date(2024, 1, 2))" && status 0 $mayfly inspect -g $base/globals.pkl &&
@@ -222,25 +224,26 @@ check O6_a_policy_that_cannot_be_read_is_wrong_usage '
     status 2 $mayfly inspect --check /nonexistent $base/plain.pkl && says /nonexistent && echo one >$base/bad.policy &&
     status 2 $mayfly inspect --check $base/bad.policy $base/plain.pkl && says "line 1"'
 check O6_damage_does_not_hide_what_is_named '
-    printf "cos\nsystem\n(S\"true\"\ntR\377" >$base/damaged.pkl && status 1 $mayfly inspect -g $base/damaged.pkl && prints system && says "byte 20" &&
+    printf "cos\nsystem\n(S\"true\"\ntR\377" >$base/damaged.pkl && status 1 $mayfly inspect -g $base/damaged.pkl && prints system && says "byte 22" &&
     : >$base/empty.policy && status 1 $mayfly inspect -c $base/empty.policy $base/damaged.pkl && says "os system" &&
-    printf "os system\n" >$base/os.policy && status 1 $mayfly inspect -c $base/os.policy $base/damaged.pkl && says "byte 20"'
+    printf "os system\n" >$base/os.policy && status 1 $mayfly inspect -c $base/os.policy $base/damaged.pkl && says "byte 22"'
 check O4_nothing_of_a_pickle_is_run 'status 0 $mayfly inspect $base/hostile.pkl && prints "call of os.system" && [ ! -e $base/ran ]'
 check O4_what_stood_before_damage_is_shown '
     { cat $base/plain.pkl; printf "\200\004]\224h\007."; } >$base/half.pkl && n=$(stat -c %s $base/plain.pkl) && status 1 $mayfly inspect $base/half.pkl &&
-    prints "dict of 3" && [ $(wc -l <$base/stderr) = 1 ] && says "half.pkl: byte $((n + 4)): BINGET 7" && status 1 $mayfly inspect --json $base/half.pkl &&
+    prints "dict of 3" && [ $(wc -l <$base/stderr) = 1 ] && says "half.pkl: byte $((n + 4)): BINGET: " && status 1 $mayfly inspect --json $base/half.pkl &&
     json "len(d) == 1" && head -c $((n - 3)) $base/plain.pkl >$base/short.pkl && status 1 $mayfly inspect $base/short.pkl && says "short.pkl: " &&
-    : >$base/nothing.pkl && status 1 $mayfly inspect $base/nothing.pkl && says "empty" && status 1 $mayfly inspect --disassemble $base/half.pkl --depth 1 ||
-    status 2 $mayfly inspect --disassemble $base/half.pkl --depth 1'
+    : >$base/nothing.pkl && status 1 $mayfly inspect $base/nothing.pkl && says "empty" &&
+    status 1 $mayfly inspect --disassemble $base/short.pkl && prints "PROTO" && says "short.pkl: byte"'
 check O4_controls_never_reach_the_terminal '
     printf "c\033[31mos\nsys\033]0;x\007\rtem\302\233\342\200\256\n(S\"\\\\x1b\\\\x9b\"\ntR(\033" >$base/control.pkl &&
     printf "c\033[31mos\nsys\033]0;x\007\rtem\302\233\342\200\256\n(V\033[2J\ntR." >$base/control2.pkl && : >$base/none.policy &&
-    for f in control control2; do for o in "" --json -g "-g --json" "-c $base/none.policy"; do
+    each() { for f in control control2; do for o in "" --json -g "-g --json" "-c $base/none.policy"; do
         $mayfly inspect $o $base/$f.pkl >$base/stdout 2>$base/stderr; tame || { echo "$f $o"; return 1; }
-    done; done'
+    done; done; }
+    each'
 check O4_a_pipe_is_read '
-    cat $base/several.pkl | status 0 $mayfly inspect - && [ $(grep -c "^byte" $base/stdout) = 6 ] && says2() { grep -q "$1" $base/stderr; } &&
-    printf "(" | status 1 $mayfly inspect - && says2 "standard input: byte"'
+    cat $base/several.pkl | status 0 $mayfly inspect - && [ $(grep -c "^byte" $base/stdout) = 6 ] &&
+    printf "(" | status 1 $mayfly inspect - && says "standard input: byte"'
 check O4_files_of_others_are_refused '
     cp $base/plain.pkl $base/open.pkl && chmod 666 $base/open.pkl && status 1 $mayfly inspect $base/open.pkl && says "--any-owner" &&
     status 0 $mayfly inspect --any-owner $base/open.pkl && ln -s plain.pkl $base/link.pkl && status 1 $mayfly inspect $base/link.pkl && says "link" &&
@@ -260,6 +263,7 @@ check O4_a_full_standard_output_is_a_failure '! $mayfly inspect $base/plain.pkl 
 check O4_wrong_usage_is_status_2 '
     status 2 $mayfly inspect && status 2 $mayfly inspect a b && status 2 $mayfly inspect --depth -1 a && status 2 $mayfly inspect --items x a &&
     status 2 $mayfly inspect --json --disassemble a && status 2 $mayfly inspect -g --disassemble a && status 2 $mayfly inspect -g -p /a a &&
+    status 2 $mayfly inspect --disassemble --depth 1 a &&
     status 2 $mayfly inspect --max-bytes 0 a && status 2 $mayfly inspect --max-bytes 1X a && status 2 $mayfly inspect --strings x a'
 check O4_a_name_may_begin_with_a_dash 'cd $base && cp plain.pkl ./-x.pkl && status 0 $mayfly inspect -- -x.pkl && prints "dict of 3"'
 check O4_help_and_completion_know_it '
