@@ -225,9 +225,17 @@ static int show_all(struct inspect *in, enum task task) {
     return r;
 }
 
+/* Line by line: pickletools has nothing in them that would need escaping. */
 static int to_stdout(void *context, const void *data, size_t size) {
     (void)context;
-    return fwrite(data, 1, size, stdout) == size ? 0 : -(errno != 0 ? errno : EIO);
+    for (const char *at = data, *const end = at + size; at < end;) {
+        const char *line_end = memchr(at, '\n', (size_t)(end - at));
+        inspect_print(at, (size_t)((line_end == NULL ? end : line_end) - at));
+        if (line_end != NULL)
+            putchar('\n');
+        at = line_end == NULL ? end : line_end + 1;
+    }
+    return ferror(stdout) ? -EIO : 0;
 }
 
 static int disassemble(const struct inspect *in) {

@@ -220,6 +220,18 @@ static int push(struct writer *w, const struct frame *frame) {
     return 0;
 }
 
+/* The class of an object whose parts are cut off; false: it is more than a name. */
+static bool write_callable(mayfly_value object) {
+    const mayfly_value callable = mayfly_object_callable(object);
+    const bool named = mayfly_kind_of(callable) == MAYFLY_GLOBAL;
+    printf("\"object\":");
+    if (named)
+        (void)write_global(callable);
+    else
+        printf("null");
+    return named;
+}
+
 /* Writes how a container begins; its parts follow. */
 static int open_container(struct writer *w, mayfly_value v, uint64_t label, uint64_t depth) {
     const mayfly_kind kind = mayfly_kind_of(v);
@@ -239,10 +251,10 @@ static int open_container(struct writer *w, mayfly_value v, uint64_t label, uint
         putchar('{');
     if (kind == MAYFLY_OBJECT) {
         frame.form = FORM_PARTS;
-        if (frame.shown == 0)
-            printf("\"object\":null");
-        else
+        if (frame.shown > 0)
             frame.shown = frame.count = INSPECT_PARTS;
+        else if (write_callable(v))
+            frame.count--;
         return push(w, &frame);
     }
     if (kind == MAYFLY_DICT && plain && is_members(v)) {

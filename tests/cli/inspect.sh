@@ -169,7 +169,9 @@ END
     status 0 $mayfly inspect -d 0 $base/deep.pkl && prints "list of 202 ..." &&
     status 0 $mayfly inspect --json $base/deep.pkl && json "len(d[0][\"value\"]) == 202" &&
     status 0 $mayfly inspect --json -d 1 -n 2 $base/deep.pkl &&
-    json "d[0][\"value\"] == {\"list\": [{\"list\": [], \"more\": 1}, {\"list\": [], \"more\": 1}], \"more\": 200}"'
+    json "d[0][\"value\"] == {\"list\": [{\"list\": [], \"more\": 1}, {\"list\": [], \"more\": 1}], \"more\": 200}" &&
+    status 0 $mayfly inspect --json -d 1 -p /at $base/plain.pkl && json "d[0][\"value\"][\"arguments\"] == {\"tuple\": [1, 2]}" &&
+    status 0 $mayfly inspect --json -d 1 $base/plain.pkl && json "d[0][\"value\"][\"at\"] == {\"object\": {\"global\": [\"pkg\", \"Point\"]}, \"more\": 1}"'
 check O4_what_is_cut_off_is_shown_where_it_stands_next '
     python "a = [1]; dump(\"cut.pkl\", [[[a]], a])" && status 0 $mayfly inspect -d 2 $base/cut.pkl && shows <<END
 byte 0: protocol 4, $(stat -c %s $base/cut.pkl) bytes
@@ -236,8 +238,9 @@ check O4_what_stood_before_damage_is_shown '
     status 1 $mayfly inspect --disassemble $base/short.pkl && prints "PROTO" && says "short.pkl: byte"'
 check O4_controls_never_reach_the_terminal '
     printf "c\033[31mos\nsys\033]0;x\007\rtem\302\233\342\200\256\n(S\"\\\\x1b\\\\x9b\"\ntR(\033" >$base/control.pkl &&
+    printf "(I\033[31m\n." >$base/control3.pkl &&
     printf "c\033[31mos\nsys\033]0;x\007\rtem\302\233\342\200\256\n(V\033[2J\ntR." >$base/control2.pkl && : >$base/none.policy &&
-    each() { for f in control control2; do for o in "" --json -g "-g --json" "-c $base/none.policy"; do
+    each() { for f in control control2 control3; do for o in "" --disassemble --json -g "-g --json" "-c $base/none.policy"; do
         $mayfly inspect $o $base/$f.pkl >$base/stdout 2>$base/stderr; tame || { echo "$f $o"; return 1; }
     done; done; }
     each'
