@@ -77,6 +77,7 @@ int cmd_write(const struct cli_values *values);
 int cmd_ls(const struct cli_values *values);
 int cmd_gc(const struct cli_values *values);
 int cmd_bench(const struct cli_values *values);
+int cmd_inspect(const struct cli_values *values);
 int cmd_help(const struct cli_values *values);
 int cmd_version(const struct cli_values *values);
 int cmd_completion(const struct cli_values *values);

@@ -32,7 +32,8 @@ void cli_print_completion(void) {
            "        --dir|-p|--fallback) COMPREPLY=($(compgen -d -- \"$word\")); return ;;\n"
            "        --workload) words='simple_list function class_instance nested_dict "
            "mixed_structure' ;;\n"
-           "        --near|--plot) COMPREPLY=($(compgen -f -- \"$word\")); return ;;\n"
+           "        --strings) words='ascii latin1 utf8 bytes' ;;\n"
+           "        --near|--plot|--check) COMPREPLY=($(compgen -f -- \"$word\")); return ;;\n"
            "        *)\n"
            "            case ${COMP_WORDS[1]} in\n"
            "            help) words='");
@@ -50,7 +51,7 @@ void cli_print_completion(void) {
            "    COMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n"
            "    if [ ${#COMPREPLY[@]} -eq 0 ]; then\n"
            "        case ${COMP_WORDS[1]} in\n"
-           "        chunks|bench) COMPREPLY=($(compgen -f -- \"$word\")) ;;\n"
+           "        chunks|bench|inspect) COMPREPLY=($(compgen -f -- \"$word\")) ;;\n"
            "        esac\n"
            "    fi\n"
            "}\n"

@@ -88,6 +88,49 @@ static const struct cli_option bench_options[] = {
     {0},
 };
 
+static const struct cli_option inspect_options[] = {
+    {"disassemble", 0, NULL, "the opcodes of the first pickle, as python3 -m pickletools"},
+    {"globals", 'g', NULL, "what loading it would import: module, name, offset, flags"},
+    {"check", 'c', "POLICY", "fail if it names another global than those in the file POLICY"},
+    {"json", 0, NULL, "print JSON"},
+    {"path", 'p', "/A/B", "only what stands there: a key, field or index (-1: the last) each"},
+    {"depth", 'd', "N", "show N levels of containers (all)"},
+    {"items", 'n', "N", "show N items of each container (100; with --json all)"},
+    {"strings", 0, "KIND", "read Python 2's str as ascii (default), latin1, utf8 or bytes"},
+    {"max-bytes", 0, "SIZE", "of memory for the file and for its values (4G)"},
+    {"any-owner", 0, NULL, "also a file that is another user's, or writable by others"},
+    {0},
+};
+
+static const char inspect_details[] =
+    "Nothing that a pickle names is imported or called. FILE may be - for the standard\n"
+    "input. Pickles that follow each other are shown one by one, each with a memo of its\n"
+    "own, as pickle.dump writes them. Sizes stand behind texts and bytes. What stands in\n"
+    "several places is marked &1 where it is shown, and is *1 in the others. What a pickle\n"
+    "calls and throws away leaves nothing to be shown: --globals has that, too.\n"
+    "\n"
+    "With --globals: a line for each, parted by tabs; the first two columns are a policy.\n"
+    "Flags: called, computed (the name is put together by a call), extension (a number of\n"
+    "copyreg's registry); - for none. What is computed or an extension passes no policy.\n"
+    "\n"
+    "With --json: [{\"offset\": N, \"size\": N, \"protocol\": N, \"value\": VALUE}, ...]. None,\n"
+    "bool, int, float, str, list, and dicts of texts are what JSON has for them; all else is\n"
+    "an object of one of these forms (a dict that has such a key is given as pairs):\n"
+    "  {\"int\": \"123...\"}        beyond 64 bits      {\"tuple\": [...]}, \"set\", "
+    "\"frozenset\"\n"
+    "  {\"float\": \"nan\"}         inf, -inf           {\"list\": [...], \"more\": N}   cut "
+    "short\n"
+    "  {\"complex\": \"1j\"}                            {\"dict\": [[KEY, VALUE], ...]}\n"
+    "  {\"bytes\": \"6869\"}        in base 16          {\"global\": [\"module\", \"name\"]}\n"
+    "    and \"bytearray\", \"buffer\", \"surrogatepass\" (a str that is not UTF-8)\n"
+    "  {\"object\": VALUE, \"arguments\": VALUE, \"keywords\", \"items\", \"pairs\", \"state\"}\n"
+    "  {\"object\": VALUE, \"text\": \"2024-01-31\"}       where str() says all of it\n"
+    "  {\"persistent\": [ID]}, {\"extension\": N}\n"
+    "What stands in several places has \"label\": N before that, and is {\"ref\": N} later.\n"
+    "\n"
+    "Exit status: 0; 1 when the file is damaged, cannot be read or names what the policy\n"
+    "does not have; 2 for wrong usage.\n";
+
 static const struct cli_option no_options[] = {{0}};
 
 const struct cli_command cli_commands[] = {
@@ -150,6 +193,8 @@ const struct cli_command cli_commands[] = {
      "file and loads from it; a buffer operation uses a file in memory.\n"
      "Nothing that a pickle names is imported or called.\n",
      bench_options, cmd_bench},
+    {"inspect", "FILE", "show what a pickle file holds, without loading it with Python",
+     inspect_details, inspect_options, cmd_inspect},
     {"completion", "bash", "print the completion for a shell", "", no_options, cmd_completion},
     {"help", "[COMMAND]", "show what the commands do", "", no_options, cmd_help},
     {"version", "", "show the version", "", no_options, cmd_version},
