@@ -236,7 +236,7 @@ MAYFLY_API const void *mayfly_int_bytes(mayfly_value value, uint8_t scratch[9], 
  * thread one-object | fork any | signal no. Since: 0.1 */
 MAYFLY_API const char *mayfly_str_get(mayfly_value value, size_t *ret_size);
 
-/* The content of bytes, a bytearray, a buffer, an array.array, or NULL. As above. */
+/* The content of bytes, a bytearray, a buffer, an array.array, or NULL; all as above. */
 MAYFLY_API const void *mayfly_bytes_get(mayfly_value value, size_t *ret_size);
 
 /* Containers, and the objects that are such (deque, OrderedDict, ...): how many items or pairs; an
@@ -266,6 +266,9 @@ MAYFLY_API int mayfly_at(mayfly_value value, const char *path, mayfly_value *ret
 
 /* The parts of symbolic values; absent or NULL where there is none. A global whose name the pickle
  * computes by a call has no name. `mayfly_object_items` is a list, `mayfly_object_pairs` a dict.
+ * Nearly all objects have one state at most; mayfly_object_state_at knows further ones, which a
+ * pickle sets one after the other, from 0 on. mayfly_object_then: the calls that the pickle makes
+ * when the object is there and whose results it throws away, as dill does, from 0 on.
  * Safety: thread one-object | fork any | signal no. Since: 0.1 */
 MAYFLY_API const char *mayfly_global_module(mayfly_value global);
 MAYFLY_API const char *mayfly_global_name(mayfly_value global);
@@ -273,6 +276,8 @@ MAYFLY_API mayfly_value mayfly_object_callable(mayfly_value object);
 MAYFLY_API mayfly_value mayfly_object_arguments(mayfly_value object);
 MAYFLY_API mayfly_value mayfly_object_keywords(mayfly_value object);
 MAYFLY_API mayfly_value mayfly_object_state(mayfly_value object);
+MAYFLY_API mayfly_value mayfly_object_state_at(mayfly_value object, size_t index);
+MAYFLY_API mayfly_value mayfly_object_then(mayfly_value object, size_t index);
 MAYFLY_API mayfly_value mayfly_object_items(mayfly_value object);
 MAYFLY_API mayfly_value mayfly_object_pairs(mayfly_value object);
 MAYFLY_API mayfly_value mayfly_persistent_id(mayfly_value value);
@@ -307,7 +312,7 @@ MAYFLY_API mayfly_value mayfly_date_new(mayfly_doc *doc, int year, int month, in
 MAYFLY_API mayfly_value mayfly_time_new(mayfly_doc *doc, const mayfly_datetime *from);
 MAYFLY_API mayfly_value mayfly_timedelta_new(mayfly_doc *doc, int64_t microseconds);
 
-/* decimal.Decimal and pathlib.PurePosixPath of a text, uuid.UUID of 16 bytes. As above. */
+/* decimal.Decimal and pathlib.PurePosixPath of a text, uuid.UUID of 16 bytes; as above. */
 MAYFLY_API mayfly_value mayfly_decimal_new(mayfly_doc *doc, const char *text);
 MAYFLY_API mayfly_value mayfly_path_new(mayfly_doc *doc, const char *path);
 MAYFLY_API mayfly_value mayfly_uuid_new(mayfly_doc *doc, const uint8_t bytes[16]);

@@ -245,6 +245,16 @@ static mfi_slot refuse(void *c, const char *what) {
     return 0;
 }
 
+/* A text that may stay in the input (MAYFLY_BORROW) has no NUL behind it, as C strings must. */
+static bool whole(mayfly_doc *doc, mayfly_value *text) {
+    if (mfi_node_flags(mfi_node_of(*text)) & MFI_FAR) {
+        size_t size;
+        const char *data = mfi_bytes(mfi_node_of(*text), &size);
+        *text = mayfly_str_new(doc, data, size);
+    }
+    return text->bits != 0;
+}
+
 /* Names of Python 2 in the old protocols become those of Python 3. */
 static bool modern(void *c, mayfly_value *module, mayfly_value *name) {
     struct mfi_reading *reading = c;
@@ -266,7 +276,7 @@ static mfi_slot make_global(void *c, mfi_slot m, mfi_slot n, uint64_t offset) {
     }
     unsigned native = 0;
     if (!computed) {
-        if (!modern(c, &module, &name))
+        if (!whole(DOC(c), &module) || !whole(DOC(c), &name) || !modern(c, &module, &name))
             return 0;
         native = mfi_native_of(mayfly_str_get(module, NULL), mayfly_str_get(name, NULL));
     }

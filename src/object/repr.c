@@ -79,9 +79,7 @@ static uint32_t character(const char *text, size_t *ret_size) {
     return c;
 }
 
-void mfi_print_str(struct mfi_printer *p, const char *text, size_t size) {
-    const char quote = quote_for(text, size);
-    put(p, &quote, 1);
+static void print_escaped(struct mfi_printer *p, const char *text, size_t size, char quote) {
     size_t n, from = 0;
     for (size_t i = 0; i < size && !mfi_print_full(p); i += n) {
         const uint32_t c = character(text + i, &n);
@@ -91,7 +89,17 @@ void mfi_print_str(struct mfi_printer *p, const char *text, size_t size) {
         from = escape(p, c, quote) ? i + n : i;
     }
     put(p, text + from, size - from);
+}
+
+void mfi_print_str(struct mfi_printer *p, const char *text, size_t size) {
+    const char quote = quote_for(text, size);
     put(p, &quote, 1);
+    print_escaped(p, text, size, quote);
+    put(p, &quote, 1);
+}
+
+void mfi_print_name(struct mfi_printer *p, const char *name) {
+    print_escaped(p, name, strlen(name), '\\');
 }
 
 /* In a bytearray, Python escapes ' whatever the quotes are. */

@@ -26,6 +26,8 @@ void mfi_print(struct mfi_printer *p, mayfly_value v);
 void mfi_print_text(struct mfi_printer *p, const char *text);
 void mfi_print_format(struct mfi_printer *p, const char *format, ...) MFI_PRINTF(2, 3);
 void mfi_print_str(struct mfi_printer *p, const char *text, size_t size);
+/* A name from a pickle: without quotes, and escaped where it cannot be printed. */
+void mfi_print_name(struct mfi_printer *p, const char *name);
 void mfi_print_float(struct mfi_printer *p, double value);
 bool mfi_print_full(const struct mfi_printer *p);
 /* Items with commas between them, from the first-th on. */

@@ -30,10 +30,10 @@ static void print_name(struct mfi_printer *p, mayfly_value global) {
         return;
     }
     if (strcmp(module, "builtins") != 0) {
-        mfi_print_text(p, module);
+        mfi_print_name(p, module);
         mfi_print_text(p, ".");
     }
-    mfi_print_text(p, name);
+    mfi_print_name(p, name);
 }
 
 void mfi_print_global(struct mfi_printer *p, mayfly_value v) {

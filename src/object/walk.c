@@ -339,7 +339,19 @@ mayfly_value mayfly_object_keywords(mayfly_value object) {
 }
 
 mayfly_value mayfly_object_state(mayfly_value object) {
-    return object_of(object)->state;
+    return mayfly_object_state_at(object, 0);
+}
+
+mayfly_value mayfly_object_state_at(mayfly_value object, size_t index) {
+    const struct mfi_object *o = object_of(object);
+    if (mfi_node_flags(o) & MFI_STATES)
+        return mfi_part(o->state, index);
+    return index == 0 ? o->state : mfi_word(0);
+}
+
+mayfly_value mayfly_object_then(mayfly_value object, size_t index) {
+    const mayfly_value calls = object_of(object)->then;
+    return calls.bits == 0 ? calls : mfi_part(calls, index);
 }
 
 mayfly_value mayfly_object_items(mayfly_value object) {
