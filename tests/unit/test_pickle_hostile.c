@@ -26,8 +26,8 @@ static void stream_free(struct stream *s) {
 #define AUTO_STREAM __attribute__((cleanup(stream_free))) struct stream
 
 static void put(struct stream *s, const char *data, size_t size) {
-    if (s->size + size > s->room) {
-        s->room = 2 * (s->size + size);
+    if (s->size + size >= s->room) {
+        s->room = 2 * (s->size + size) + 64;
         s->data = realloc(s->data, s->room);
         if (s->data == NULL)
             abort();
