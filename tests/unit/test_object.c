@@ -373,6 +373,21 @@ static void O3_a_large_dict_finds_every_key_while_others_go(void **state) {
     assert_int_equal(mayfly_count(dict), KEYS - (KEYS + 6) / 7);
 }
 
+static void O3_a_record_that_is_changed_leaves_those_with_the_same_keys_alone(void **state) {
+    (void)state;
+    /* [{'a': 1, 'b': 2}, {'a': 3, 'b': 4}], the keys out of the memo */
+    static const char records[] = "\214\1a\224\214\1b\224"
+                                  "00](}(h\0K\1h\1K\2u}(h\0K\3h\1K\4ue.";
+    mayfly_auto(mayfly_doc) doc = NULL;
+    mft_ok(mayfly_loads(records, sizeof records - 1, NULL, &doc, &mft_error));
+    const mayfly_value list = mayfly_doc_root(doc);
+    mft_ok(mayfly_dict_put(doc, mayfly_item(list, 0), "c", mayfly_int_new(doc, 9)));
+    assert_repr(list, "[{'a': 1, 'b': 2, 'c': 9}, {'a': 3, 'b': 4}]");
+    mft_ok(mayfly_dict_remove(doc, mayfly_item(list, 1), str(doc, "a")));
+    mft_ok(mayfly_dict_put(doc, mayfly_item(list, 0), "a", mayfly_none_new(doc)));
+    assert_repr(list, "[{'a': None, 'b': 2, 'c': 9}, {'b': 4}]");
+}
+
 static void O3_numbers_that_are_equal_are_one_key_and_the_first_stays(void **state) {
     (void)state;
     for (int crowd = 0; crowd < 20; crowd += 19) { /* compared one by one, and by hash */
@@ -490,6 +505,7 @@ int main(void) {
         MFT(O3_a_list_is_changed_at_any_place),
         MFT(O3_a_dict_keeps_the_order_of_insertion_through_all_changes),
         MFT(O3_a_large_dict_finds_every_key_while_others_go),
+        MFT(O3_a_record_that_is_changed_leaves_those_with_the_same_keys_alone),
         MFT(O3_numbers_that_are_equal_are_one_key_and_the_first_stays),
         MFT(O3_what_can_change_is_no_key_and_no_item_of_a_set),
         MFT(O3_sets_have_each_item_once_whatever_way_it_is_said),
