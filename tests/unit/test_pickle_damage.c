@@ -63,7 +63,8 @@ static void O6_every_truncation_names_its_offset(void **state) {
     for (int protocol = 0; protocol <= 5; protocol++) {
         size_t size = 0;
         char *data = stream_of(protocol, &size);
-        mayfly_auto(mayfly_doc) doc = loaded(data, size);
+        mayfly_doc *doc = loaded(data, size); /* as a whole, it is good */
+        mayfly_doc_free(&doc);
         for (size_t cut = 0; cut < size; cut++) {
             char where[32];
             char *part = malloc(cut + 1); /* of its own, so that reading on would be noticed */
@@ -71,7 +72,7 @@ static void O6_every_truncation_names_its_offset(void **state) {
                 abort();
             memcpy(part, data, cut);
             refused(part, cut, NULL, MAYFLY_E_PICKLE);
-            assert_in_range(mft_error.offset, 0, cut);
+            assert_true(mft_error.offset >= 0 && mft_error.offset <= (int64_t)cut);
             (void)snprintf(where, sizeof where, "byte %lld: ", (long long)mft_error.offset);
             assert_says(where);
             FILE *stream = fmemopen(part, cut + (cut == 0), "r");
