@@ -348,7 +348,7 @@ MAYFLY_API mayfly_value mayfly_copy(mayfly_doc *doc, mayfly_value value);
 
 typedef struct mayfly_repr_options {
     size_t max_bytes;   /* of the text, which then ends in "..."; 0: no limit */
-    uint32_t max_depth; /* deeper containers are "..."; 0: 200 */
+    uint32_t max_depth; /* deeper containers are "..."; 0: 200, at most 1000 */
 } mayfly_repr_options;
 
 /* The text that Python's repr() gives for plain data and the well-known classes; other objects as

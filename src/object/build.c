@@ -62,9 +62,10 @@ mayfly_value mayfly_int_from_bytes(mayfly_doc *doc, const void *bytes, size_t si
 
 mayfly_value mayfly_int_from_text(mayfly_doc *doc, const char *text, size_t size) {
     mayfly_value v = absent;
-    const int r = mfi_int_parse(doc, text, size == MAYFLY_ALL ? strlen(text) : size, &v);
+    size = size == MAYFLY_ALL ? strlen(text) : size;
+    const int r = mfi_int_parse(doc, text, size, &v);
     if (r < 0)
-        (void)mfi_doc_fail(doc, r, "int: \"%.40s\" is no whole number", text);
+        (void)mfi_doc_fail(doc, r, "int: \"%s\" is no whole number", mfi_quote(text, size).text);
     return v;
 }
 

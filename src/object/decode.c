@@ -114,6 +114,8 @@ int mfi_decode_mark_room(struct mfi_decoder *d, const struct mfi_cursor *k) {
 void mfi_decoder_forget(struct mfi_decoder *d) {
     d->memo_size = 0;
     d->memo_count = 0;
+    *d->bytes -= mfi_map_bytes(&d->sparse);
+    d->own_bytes -= mfi_map_bytes(&d->sparse);
     mfi_map_free(&d->sparse);
 }
 
@@ -160,9 +162,18 @@ int mfi_memo_far(struct mfi_decoder *d, const struct mfi_cursor *k, uint64_t num
         if (r < 0)
             return r;
         at = &d->memo[number];
-    } else if ((at = mfi_map_at(&d->sparse, number + 1)) == NULL)
-        return mfi_decode_fail(d, k, -ENOMEM, "no memory for number %llu",
-                               (unsigned long long)number);
+    } else {
+        const size_t before = mfi_map_bytes(&d->sparse);
+        if (2 * before > d->max_bytes - *d->bytes && 2 * d->sparse.count > d->sparse.mask)
+            return mfi_decode_fail(d, k, MAYFLY_E_LIMIT,
+                                   "the memo needs more than max_bytes (%llu)",
+                                   (unsigned long long)d->max_bytes);
+        if ((at = mfi_map_at(&d->sparse, number + 1)) == NULL)
+            return mfi_decode_fail(d, k, -ENOMEM, "no memory for number %llu",
+                                   (unsigned long long)number);
+        *d->bytes += mfi_map_bytes(&d->sparse) - before;
+        d->own_bytes += mfi_map_bytes(&d->sparse) - before;
+    }
     d->memo_count += *at == 0;
     *at = slot;
     return 0;

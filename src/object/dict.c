@@ -147,7 +147,7 @@ int mayfly_dict_remove(mayfly_doc *doc, mayfly_value value, mayfly_value key) {
     struct mfi_dict *dict = dict_of(doc, value, "remove");
     if (dict == NULL)
         return doc->failure.code;
-    const int64_t at = key.bits == 0 ? -1 : mfi_keys_find(dict->keys, key);
+    const int64_t at = !mfi_hashable(key) ? -1 : mfi_keys_find(dict->keys, key, NULL);
     if (at < 0)
         return -ENOENT;
     const int r = mfi_keys_remove(doc, &dict->keys, (size_t)at);
@@ -180,6 +180,6 @@ int mayfly_set_remove(mayfly_doc *doc, mayfly_value value, mayfly_value item) {
         return doc->failure.code;
     }
     struct mfi_dict *set = mfi_node_of(value);
-    const int64_t at = item.bits == 0 ? -1 : mfi_keys_find(set->keys, item);
+    const int64_t at = !mfi_hashable(item) ? -1 : mfi_keys_find(set->keys, item, NULL);
     return at < 0 ? -ENOENT : mfi_keys_remove(doc, &set->keys, (size_t)at);
 }

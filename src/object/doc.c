@@ -46,10 +46,12 @@ int mayfly_doc_new_sized(size_t options_size, const mayfly_doc_options *options,
 }
 
 static void free_input(mayfly_doc *doc) {
-    if (doc->input_mapped)
+    if (doc->input_mapped) {
         (void)mfi_sys.munmap(doc->input, doc->input_size);
-    else
+    } else {
+        doc->bytes -= doc->input_size;
         free(doc->input);
+    }
     doc->input = NULL;
     doc->input_size = 0;
 }
@@ -75,7 +77,7 @@ void mayfly_doc_free(mayfly_doc **doc_at) {
     free_blocks(doc->blocks);
     free_blocks(doc->spare);
     free_input(doc);
-    mfi_uses_free(&doc->uses);
+    mfi_uses_free(doc);
     if (doc->scratch != NULL) {
         free(doc->scratch->stack);
         free(doc->scratch->memo);
@@ -115,9 +117,8 @@ void mayfly_doc_reset(mayfly_doc *doc) {
         unlink_block(block);
         link_block(&doc->spare, block);
     }
-    doc->bytes -= doc->input_size;
     free_input(doc);
-    mfi_uses_free(&doc->uses);
+    mfi_uses_free(doc);
     memset(doc->shapes, 0, sizeof doc->shapes);
     doc->none = NULL;
     memset(doc->texts, 0, sizeof doc->texts);

@@ -6,9 +6,15 @@
  * that the work is bounded by the number of nodes and not of paths).
  */
 #define _GNU_SOURCE
+#include <math.h>
+
 #include "value.h"
 
+/* Keys are looked up, and so compared, on the way: the one recursion here. */
+enum { DEEPEST = 1000 };
+
 struct comparison {
+    struct mfi_equality *equality;
     struct mfi_stack pairs; /* to be compared: a, b, a, b, ... */
     struct mfi_map classes; /* of a node: another one of its class; 0: it stands for its class */
 };
@@ -18,10 +24,10 @@ static void comparison_free(struct comparison *c) {
     mfi_map_free(&c->classes);
 }
 
-static uint64_t class_of(struct comparison *c, uint64_t node) {
+static uint64_t class_of(struct mfi_map *classes, uint64_t node) {
     uint64_t *up;
-    while ((up = mfi_map_find(&c->classes, node)) != NULL && *up != 0) {
-        const uint64_t *further = mfi_map_find(&c->classes, *up);
+    while ((up = mfi_map_find(classes, node)) != NULL && *up != 0) {
+        const uint64_t *further = mfi_map_find(classes, *up);
         if (further != NULL && *further != 0)
             *up = *further;
         node = *up;
@@ -30,12 +36,12 @@ static uint64_t class_of(struct comparison *c, uint64_t node) {
 }
 
 /* 1: they were in one class already; 0: now they are; -ENOMEM. */
-static int merge(struct comparison *c, uint64_t a, uint64_t b) {
-    a = class_of(c, a);
-    b = class_of(c, b);
+static int merge(struct mfi_map *classes, uint64_t a, uint64_t b) {
+    a = class_of(classes, a);
+    b = class_of(classes, b);
     if (a == b)
         return 1;
-    uint64_t *up = mfi_map_at(&c->classes, a);
+    uint64_t *up = mfi_map_at(classes, a);
     if (up == NULL)
         return -ENOMEM;
     *up = b;
@@ -64,6 +70,22 @@ static bool big_equal(mayfly_value a, mayfly_value b) {
     return n == m && memcmp(p, q, n) == 0;
 }
 
+/* A whole number of at least 2^53 in two's complement. */
+static const uint8_t *whole_bytes(double d, uint8_t *to, size_t size) {
+    int exponent;
+    const int64_t mantissa = (int64_t)ldexp(frexp(d, &exponent), 53);
+    const size_t shift = (size_t)(exponent - 53);
+    memset(to, 0, size);
+    for (size_t i = shift / 8; i < size; i++) {
+        const size_t bit = 8 * (i - shift / 8);
+        const int64_t low = bit < 64 ? mantissa >> bit : mantissa >> 63;
+        const int64_t before = bit == 0 ? 0 : bit - 8 < 64 ? mantissa >> (bit - 8) : mantissa >> 63;
+        to[i] =
+            (uint8_t)((uint64_t)low << shift % 8 | ((uint64_t)before & 0xff) >> (8 - shift % 8));
+    }
+    return to;
+}
+
 /* An int and a float: exactly, as Python does, and not by rounding the int. */
 static bool int_is_float(mayfly_value i, double d) {
     int64_t n;
@@ -72,13 +94,10 @@ static bool int_is_float(mayfly_value i, double d) {
         return d >= -0x1p63 && d < 0x1p63 && (int64_t)d == n && (double)(int64_t)d == d;
     if (mayfly_float_get(i, &rounded, NULL) < 0 || rounded != d)
         return false;
-    uint8_t scratch[9];
+    uint8_t scratch[9], exact[136];
     size_t size;
     const uint8_t *bytes = mayfly_int_bytes(i, scratch, &size);
-    int lowest = 0; /* a double of that size has 53 bits and then zeros */
-    while (bytes[lowest] == 0)
-        lowest++;
-    return (size - (size_t)lowest) <= 8;
+    return size <= sizeof exact && memcmp(whole_bytes(d, exact, size), bytes, size) == 0;
 }
 
 static bool number_equal(mayfly_value a, mayfly_value b) {
@@ -110,9 +129,10 @@ static int dicts_later(struct comparison *c, const struct mfi_dict *a, const str
     int r = 1;
     for (uint32_t i = 0; i < a->keys->count && r > 0; i++) {
         const bool same = a->keys->keys[i].bits == b->keys->keys[i].bits;
-        const int64_t at = same ? (int64_t)i : mfi_keys_find(b->keys, a->keys->keys[i]);
+        const int64_t at =
+            same ? (int64_t)i : mfi_keys_find(b->keys, a->keys->keys[i], c->equality);
         if (at < 0)
-            return 0;
+            return at == -1 ? 0 : (int)at;
         if (a->values != NULL)
             r = later(c, a->values[i], b->values[at]);
     }
@@ -184,27 +204,56 @@ static int step(struct comparison *c, mayfly_value a, mayfly_value b) {
     if (ka != kb && !(is_bytes(ka) && is_bytes(kb)) && !(is_set(ka) && is_set(kb)))
         return 0;
     if (ka >= MAYFLY_LIST) { /* may contain itself */
-        const int r = merge(c, a.bits, b.bits);
+        struct mfi_map *proved = &c->equality->proved;
+        if (proved->count > 0 && class_of(proved, a.bits) == class_of(proved, b.bits))
+            return 1;
+        const int r = merge(&c->classes, a.bits, b.bits);
         if (r != 0)
             return r;
     }
     return nodes(c, ka, mfi_node_of(a), mfi_node_of(b));
 }
 
-int mfi_equal(mayfly_value a, mayfly_value b) {
-    __attribute__((cleanup(comparison_free))) struct comparison c = {0};
+/* All that was taken for equal is equal. */
+static int keep_proved(struct comparison *c) {
+    int r = 0;
+    for (size_t i = 0; c->classes.slots != NULL && i <= c->classes.mask && r >= 0; i++)
+        if (c->classes.slots[2 * i] != 0 && c->classes.slots[2 * i + 1] != 0)
+            r = merge(&c->equality->proved, c->classes.slots[2 * i], c->classes.slots[2 * i + 1]);
+    return r < 0 ? r : 1;
+}
+
+int mfi_equal_in(struct mfi_equality *equality, mayfly_value a, mayfly_value b) {
+    __attribute__((cleanup(comparison_free))) struct comparison c = {.equality = equality};
+    if (equality->depth == DEEPEST)
+        return MAYFLY_E_LIMIT;
+    equality->depth++;
     int r = later(&c, a, b);
     while (r > 0 && c.pairs.count > 0) {
         const uint64_t y = c.pairs.items[--c.pairs.count];
         const uint64_t x = c.pairs.items[--c.pairs.count];
         r = step(&c, mfi_word(x), mfi_word(y));
     }
-    return r;
+    equality->depth--;
+    return r > 0 && equality->depth > 0 ? keep_proved(&c) : r;
+}
+
+void mfi_equality_free(struct mfi_equality *equality) {
+    mfi_map_free(&equality->proved);
+}
+
+int mfi_equal(mayfly_value a, mayfly_value b) {
+    __attribute__((cleanup(mfi_equality_free))) struct mfi_equality equality = {0};
+    return mfi_equal_in(&equality, a, b);
 }
 
 int mayfly_equal(mayfly_value a, mayfly_value b, mayfly_error *error) {
     const int r = mfi_equal(a, b);
-    return r < 0 ? mfi_fail(error, r, "equal", NULL, "no memory to compare with") : r;
+    return r < 0 ? mfi_fail(error, r, "equal", NULL,
+                            r == -ENOMEM ? "no memory to compare with"
+                                         : "keys within keys nest deeper than %d",
+                            DEEPEST)
+                 : r;
 }
 
 bool mayfly_same(mayfly_value a, mayfly_value b) {

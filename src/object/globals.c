@@ -14,17 +14,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* With the list that is made of them when it is asked for. */
+enum { USE_BYTES = sizeof(struct mfi_use) + sizeof(mayfly_global_use) };
+
 int mfi_uses_note(mayfly_doc *doc, mayfly_value value, uint64_t offset, unsigned flags) {
     if (doc->uses == NULL && (doc->uses = mfi_sys.calloc(1, sizeof *doc->uses)) == NULL)
         return mfi_doc_fail(doc, -ENOMEM, "no memory for the list of globals");
     struct mfi_uses *uses = doc->uses;
     if (uses->count == uses->capacity) {
         const size_t capacity = uses->capacity == 0 ? 16 : 2 * uses->capacity;
-        if (doc->bytes + capacity * sizeof *uses->uses > doc->max_bytes)
-            return mfi_doc_fail(doc, MAYFLY_E_LIMIT, "the globals need more than max_bytes");
+        const size_t more = (capacity - uses->capacity) * USE_BYTES;
+        if (more > doc->max_bytes - doc->bytes)
+            return mfi_doc_fail(doc, MAYFLY_E_LIMIT, "the globals need more than max_bytes (%llu)",
+                                (unsigned long long)doc->max_bytes);
         struct mfi_use *grown = mfi_sys.realloc(uses->uses, capacity * sizeof *grown);
         if (grown == NULL)
             return mfi_doc_fail(doc, -ENOMEM, "no memory for the list of globals");
+        doc->bytes += more;
         uses->uses = grown;
         uses->capacity = capacity;
     }
@@ -33,11 +39,12 @@ int mfi_uses_note(mayfly_doc *doc, mayfly_value value, uint64_t offset, unsigned
     return 0;
 }
 
-void mfi_uses_free(struct mfi_uses **uses_at) {
-    struct mfi_uses *uses = *uses_at;
-    *uses_at = NULL;
+void mfi_uses_free(mayfly_doc *doc) {
+    struct mfi_uses *uses = doc->uses;
+    doc->uses = NULL;
     if (uses == NULL)
         return;
+    doc->bytes -= uses->capacity * USE_BYTES;
     free(uses->uses);
     free(uses->list);
     free(uses);

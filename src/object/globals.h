@@ -25,6 +25,6 @@ struct mfi_uses {
 int mfi_uses_note(mayfly_doc *doc, mayfly_value value, uint64_t offset, unsigned flags);
 /* The same for a call, if it is one of those that compute a name. */
 int mfi_uses_call(mayfly_doc *doc, mayfly_value call, uint64_t offset);
-void mfi_uses_free(struct mfi_uses **uses);
+void mfi_uses_free(mayfly_doc *doc);
 
 #endif

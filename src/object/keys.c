@@ -26,6 +26,10 @@ static uint64_t seed(void) {
     return atomic_compare_exchange_strong(&seed_word, &none, s) ? s : none;
 }
 
+uint64_t mfi_hash_seed(void) {
+    return seed();
+}
+
 /* Each bit of `a` reaches each of the result. */
 MFI_INLINE uint64_t mix(uint64_t a, uint64_t b) {
     a = (a ^ a >> 32) * b;
@@ -88,28 +92,47 @@ static uint32_t hash_text(struct mfi_text *text) {
     return text->hash;
 }
 
-static uint32_t hash_tuple(struct mfi_tuple *tuple) {
-    if (tuple->hash == 0) {
-        uint64_t h = seed() + tuple->count;
-        for (uint32_t i = 0; i < tuple->count; i++)
-            h = mix(h ^ mfi_hash(tuple->items[i]), 0xa0761d6478bd642fu);
-        tuple->hash = fold(h);
-    }
-    return tuple->hash;
+/* The hash of a tuple or frozenset that is kept in it has in its upper bits how deep its items
+ * nest, which is the same for equal ones. */
+enum { DEPTH_SHIFT = 23 };
+_Static_assert(DEEPEST_KEY < 1 << (32 - DEPTH_SHIFT), "a depth fits");
+
+static uint32_t with_depth(uint64_t h, unsigned depth) {
+    return (fold(h) & ((1u << DEPTH_SHIFT) - 1)) | depth << DEPTH_SHIFT;
 }
 
-static uint32_t hash_frozenset(struct mfi_dict *set) {
-    if (set->hash == 0) {
-        uint64_t h = seed() + set->keys->count;
-        for (uint32_t i = 0; i < set->keys->count; i++) /* in any order */
-            h += mix(mfi_hash(set->keys->keys[i]), 0xe7037ed1a0b428dbu);
-        set->hash = fold(h);
-    }
-    return set->hash;
+static uint32_t hash_items(const struct mfi_tuple *tuple, unsigned depth) {
+    uint64_t h = seed() + tuple->count;
+    for (uint32_t i = 0; i < tuple->count; i++)
+        h = mix(h ^ mfi_hash(tuple->items[i]), 0xa0761d6478bd642fu);
+    return with_depth(h, depth);
+}
+
+static uint32_t hash_members(const struct mfi_keys *keys, unsigned depth) {
+    uint64_t h = seed() + keys->count;
+    for (uint32_t i = 0; i < keys->count; i++) /* in any order */
+        h += mix(mfi_hash(keys->keys[i]), 0xe7037ed1a0b428dbu);
+    return with_depth(h, depth);
+}
+
+static bool is_named(const struct mfi_global *global) {
+    return mfi_is(global->module, MAYFLY_STR) && mfi_is(global->name, MAYFLY_STR);
 }
 
 static uint32_t hash_global(const struct mfi_global *global) {
+    if (!is_named(global)) /* a computed one */
+        return fold(mix((uint64_t)(uintptr_t)global ^ seed(), 0x8ebc6af09c88c6e3u));
     return mfi_hash(global->module) ^ (mfi_hash(global->name) << 1 | 1);
+}
+
+/* Objects of the same class that were made of the same values may be equal; of others only those
+ * whose state is, which may change. */
+static uint32_t hash_object(const struct mfi_object *object) {
+    const struct mfi_tuple *arguments =
+        mfi_is(object->arguments, MAYFLY_TUPLE) ? mfi_node_of(object->arguments) : NULL;
+    if (arguments == NULL || arguments->count == 0 || arguments->hash == 0)
+        return fold(mix((uint64_t)(uintptr_t)object ^ seed(), 0x8ebc6af09c88c6e3u));
+    return fold(mix(arguments->hash ^ seed(), 0xd1342543de82ef95u));
 }
 
 MFI_COLD static uint32_t hash_rare(mayfly_value v) {
@@ -124,12 +147,14 @@ MFI_COLD static uint32_t hash_rare(mayfly_value v) {
         return c->imag == 0 ? hash_double(c->real)
                             : hash_double(c->real) * 31 + hash_double(c->imag);
     }
-    case MAYFLY_TUPLE:
-        return hash_tuple(node);
+    case MAYFLY_TUPLE: /* both were looked at by nesting() */
+        return ((struct mfi_tuple *)node)->hash;
     case MAYFLY_FROZENSET:
-        return hash_frozenset(node);
+        return ((struct mfi_dict *)node)->hash;
     case MAYFLY_GLOBAL:
         return hash_global(node);
+    case MAYFLY_OBJECT:
+        return hash_object(node);
     default:
         return fold(mix(v.bits ^ seed(), 0x8ebc6af09c88c6e3u));
     }
@@ -148,25 +173,63 @@ uint32_t mfi_hash(mayfly_value v) {
     return hash_rare(v);
 }
 
-/* Tuples that were hashed are known to be hashable: the walk below is not repeated. */
-bool mfi_hashable(mayfly_value v, unsigned depth) {
-    const mayfly_kind kind = mfi_kind(v);
-    if (kind == MAYFLY_TUPLE) {
-        const struct mfi_tuple *tuple = mfi_node_of(v);
-        if (tuple->hash != 0)
-            return true;
-        for (uint32_t i = 0; i < tuple->count; i++)
-            if (depth >= DEEPEST_KEY || !mfi_hashable(tuple->items[i], depth + 1))
-                return false;
-        (void)hash_tuple(mfi_node_of(v));
-        return true;
+static int nesting(mayfly_value v, int depth);
+
+static int deepest(const mayfly_value *items, uint32_t count, int depth) {
+    int most = 0;
+    for (uint32_t i = 0; i < count && most >= 0; i++) {
+        const int n = depth >= DEEPEST_KEY ? -1 : nesting(items[i], depth + 1);
+        most = n < 0 ? n : n > most ? n : most;
     }
-    if (kind == MAYFLY_OBJECT) {
+    return most < 0 || most >= DEEPEST_KEY ? -1 : most + 1;
+}
+
+/* How deep a key nests, 0 for what has no items; -1: too deep, or it is none. Then it has its hash,
+ * and is not walked over again. */
+static int nesting(mayfly_value v, int depth) {
+    switch (mfi_kind(v)) {
+    case MAYFLY_TUPLE: {
+        struct mfi_tuple *tuple = mfi_node_of(v);
+        if (tuple->hash == 0) {
+            const int n = deepest(tuple->items, tuple->count, depth);
+            if (n < 0)
+                return n;
+            tuple->hash = hash_items(tuple, (unsigned)n);
+        }
+        return (int)(tuple->hash >> DEPTH_SHIFT);
+    }
+    case MAYFLY_FROZENSET: {
+        struct mfi_dict *set = mfi_node_of(v);
+        if (set->hash == 0) {
+            const int n = deepest(set->keys->keys, set->keys->count, depth);
+            if (n < 0)
+                return n;
+            set->hash = hash_members(set->keys, (unsigned)n);
+        }
+        return (int)(set->hash >> DEPTH_SHIFT);
+    }
+    case MAYFLY_OBJECT: {
         const mayfly_class known = mayfly_class_of(v);
-        return known < MAYFLY_CLASS_ORDERED_DICT || known > MAYFLY_CLASS_DEQUE;
+        if (known >= MAYFLY_CLASS_ORDERED_DICT && known <= MAYFLY_CLASS_DEQUE)
+            return -1;
+        const mayfly_value arguments = ((const struct mfi_object *)mfi_node_of(v))->arguments;
+        if (depth < DEEPEST_KEY && mfi_is(arguments, MAYFLY_TUPLE))
+            (void)nesting(arguments, depth + 1); /* for its hash, if it can have one */
+        return 0;
     }
-    return kind != MAYFLY_LIST && kind != MAYFLY_DICT && kind != MAYFLY_SET &&
-           kind != MAYFLY_BYTEARRAY && kind != MAYFLY_ABSENT;
+    case MAYFLY_LIST:
+    case MAYFLY_DICT:
+    case MAYFLY_SET:
+    case MAYFLY_BYTEARRAY:
+    case MAYFLY_ABSENT:
+        return -1;
+    default:
+        return 0;
+    }
+}
+
+bool mfi_hashable(mayfly_value v) {
+    return nesting(v, 0) >= 0;
 }
 
 static bool text_equal(const void *a, const void *b) {
@@ -175,36 +238,51 @@ static bool text_equal(const void *a, const void *b) {
     return n == m && memcmp(p, q, n) == 0;
 }
 
-bool mfi_key_equal(mayfly_value a, mayfly_value b) {
+/* Equality of two that may be keys: 1, 0, or the failure of mfi_equal_in. */
+static int key_equal(mayfly_value a, mayfly_value b, struct mfi_equality *equality) {
     if (a.bits == b.bits)
-        return true;
+        return 1;
     if (mfi_is_int(a) && mfi_is_int(b))
-        return false;
+        return 0;
     if (mfi_is(a, MAYFLY_STR) && mfi_is(b, MAYFLY_STR))
         return text_equal(mfi_node_of(a), mfi_node_of(b));
-    return mfi_equal(a, b) == 1;
+    const mayfly_kind kind = mfi_kind(a);
+    if ((kind == MAYFLY_TUPLE || kind == MAYFLY_FROZENSET) && kind == mfi_kind(b) &&
+        mfi_hash(a) != mfi_hash(b))
+        return 0;
+    return equality == NULL ? mfi_equal(a, b) : mfi_equal_in(equality, a, b);
 }
 
 /* ---- finding --------------------------------------------------------------------------------- */
 
-/* The slot of a key, or the free one where it would be. */
-static uint32_t slot_of(const struct mfi_keys *keys, mayfly_value key, uint32_t hash) {
+/* The slot of a key, or the free one where it would be; or the failure. */
+static int64_t slot_of(const struct mfi_keys *keys, mayfly_value key, uint32_t hash,
+                       struct mfi_equality *equality) {
     uint32_t at = hash & keys->mask;
     for (;; at = (at + 1) & keys->mask) {
         const uint64_t slot = keys->index[at];
-        if (slot == 0 || (slot >> 32 == hash && mfi_key_equal(keys->keys[(uint32_t)slot - 1], key)))
+        if (slot == 0)
             return at;
+        if (slot >> 32 != hash)
+            continue;
+        const int equal = key_equal(keys->keys[(uint32_t)slot - 1], key, equality);
+        if (equal != 0)
+            return equal < 0 ? (int64_t)equal : (int64_t)at;
     }
 }
 
-int64_t mfi_keys_find(const struct mfi_keys *keys, mayfly_value key) {
+int64_t mfi_keys_find(const struct mfi_keys *keys, mayfly_value key,
+                      struct mfi_equality *equality) {
     if (keys->mask == 0) {
-        for (uint32_t i = 0; i < keys->count; i++)
-            if (mfi_key_equal(keys->keys[i], key))
-                return i;
+        for (uint32_t i = 0; i < keys->count; i++) {
+            const int equal = key_equal(keys->keys[i], key, equality);
+            if (equal != 0)
+                return equal < 0 ? (int64_t)equal : (int64_t)i;
+        }
         return -1;
     }
-    return (int64_t)(uint32_t)keys->index[slot_of(keys, key, mfi_hash(key))] - 1;
+    const int64_t at = slot_of(keys, key, mfi_hash(key), equality);
+    return at < 0 ? at : (int64_t)(uint32_t)keys->index[at] - 1;
 }
 
 static bool is_text(mayfly_value key, const char *text, size_t size) {
@@ -313,17 +391,23 @@ static int room_for_one(mayfly_doc *doc, struct mfi_keys **keys_at) {
     return 0;
 }
 
+static int not_compared(mayfly_doc *doc, int code) {
+    return mfi_doc_fail(doc, code, "keys cannot be compared: %s",
+                        code == -ENOMEM ? "no memory" : "they nest too deep");
+}
+
 /* Gives the position; *keys_at may become another. */
 int64_t mfi_keys_add(mayfly_doc *doc, struct mfi_keys **keys_at, mayfly_value key) {
     const mayfly_kind kind = mfi_kind(key);
-    if (MFI_UNLIKELY(kind != MAYFLY_STR && kind != MAYFLY_INT && !mfi_hashable(key, 0)))
+    if (MFI_UNLIKELY(kind != MAYFLY_STR && kind != MAYFLY_INT && !mfi_hashable(key)))
         return mfi_doc_fail(doc, -EINVAL, "a %s cannot be a key: it %s", mayfly_kind_name(kind),
-                            kind == MAYFLY_TUPLE ? "holds what can change, or nests too deep"
-                                                 : "can change");
+                            kind == MAYFLY_TUPLE || kind == MAYFLY_FROZENSET
+                                ? "holds what can change, or nests too deep"
+                                : "can change");
     if ((*keys_at)->shared || (*keys_at)->mask == 0) {
-        const int64_t found = mfi_keys_find(*keys_at, key);
-        if (found >= 0)
-            return found;
+        const int64_t found = mfi_keys_find(*keys_at, key, NULL);
+        if (found != -1)
+            return found >= 0 ? found : not_compared(doc, (int)found);
     }
     const int r = room_for_one(doc, keys_at);
     if (r < 0)
@@ -331,7 +415,9 @@ int64_t mfi_keys_add(mayfly_doc *doc, struct mfi_keys **keys_at, mayfly_value ke
     struct mfi_keys *keys = *keys_at;
     if (keys->mask != 0) {
         const uint32_t hash = mfi_hash(key);
-        const uint32_t at = slot_of(keys, key, hash);
+        const int64_t at = slot_of(keys, key, hash, NULL);
+        if (at < 0)
+            return not_compared(doc, (int)at);
         if (keys->index[at] != 0)
             return (int64_t)(uint32_t)keys->index[at] - 1;
         keys->index[at] = (uint64_t)hash << 32 | (keys->count + 1);

@@ -44,6 +44,9 @@ int mfi_list_extend(mayfly_doc *doc, struct mfi_list *list, const mayfly_value *
 static struct mfi_list *list_of(mayfly_doc *doc, mayfly_value v, const char *operation) {
     if (mfi_is(v, MAYFLY_OBJECT)) {
         struct mfi_object *object = mfi_node_of(v);
+        const mayfly_value under = mfi_underlying(v);
+        if (mfi_is(under, MAYFLY_LIST)) /* a deque may have them in its arguments */
+            return mfi_node_of(under);
         if (object->items.bits == 0)
             object->items = mayfly_list_new(doc);
         v = object->items;

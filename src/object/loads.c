@@ -58,7 +58,19 @@ static void keep_input(mayfly_doc *doc, const struct mfi_input *input) {
     doc->input = input->owned;
     doc->input_size = input->size;
     doc->input_mapped = input->mapped;
+}
+
+/* An input that was read counts as long as it is in memory; pages of a mapping are not allocated.
+ */
+static int count_input(const struct mfi_input *input, mayfly_doc *doc, mayfly_error *error) {
+    if (input->owned == NULL || input->mapped)
+        return 0;
+    if (input->size > doc->max_bytes - doc->bytes)
+        return mfi_fail(error, MAYFLY_E_LIMIT, input->operation, input->path,
+                        "its %zu bytes and the document need more than max_bytes (%llu)",
+                        input->size, (unsigned long long)doc->max_bytes);
     doc->bytes += input->size;
+    return 0;
 }
 
 static int check_rest(const struct mfi_input *input, const mayfly_load_options *options,
@@ -74,6 +86,11 @@ int mfi_loads(const struct mfi_input *input, const mayfly_load_options *options,
               size_t *ret_used, mayfly_error *error) {
     struct mfi_reading reading;
     mayfly_value root;
+    int r = count_input(input, doc, error);
+    if (r < 0) {
+        release(input);
+        return r;
+    }
     mfi_reading_init(&reading, doc, options, input->operation, input->path, error);
     if (input->owned != NULL)
         reading.borrow_from = OWN_FROM;
@@ -84,17 +101,22 @@ int mfi_loads(const struct mfi_input *input, const mayfly_load_options *options,
     reading.d.begin = input->data;
     reading.d.end = reading.d.begin + input->size;
     struct mfi_cursor k = {.at = reading.d.begin};
-    int r = mfi_read_one(&reading, &k, &root);
+    r = mfi_read_one(&reading, &k, &root);
     *ret_used = (size_t)(k.at - reading.d.begin);
     if (r == 0)
         r = check_rest(input, options, *ret_used, error);
     if (input->again)
         give_scratch(&reading.d, doc);
     mfi_decoder_free(&reading.d);
-    if (r == 0 && reading.borrowed && input->owned != NULL)
+    if (r == 0 && reading.borrowed && input->owned != NULL) {
         keep_input(doc, input);
-    else
-        release(input);
+        return 0;
+    }
+    if (input->owned != NULL && !input->mapped)
+        doc->bytes -= input->size;
+    if (r < 0)
+        doc->root = (mayfly_value){0};
+    release(input);
     return r;
 }
 

@@ -9,7 +9,10 @@
 #include "value.h"
 
 static size_t slot_of(const struct mfi_map *map, uint64_t key) {
-    size_t at = (size_t)(key * 0x9e3779b97f4a7c15u >> 20) & map->mask;
+    /* a random odd factor, and the upper bits of the product: no stream can make its numbers
+     * collide (Dietzfelbinger et al., "A reliable randomized algorithm for the closest-pair
+     * problem") */
+    size_t at = (size_t)(key * map->factor >> map->shift);
     while (map->slots[2 * at] != 0 && map->slots[2 * at] != key)
         at = (at + 1) & map->mask;
     return at;
@@ -17,7 +20,9 @@ static size_t slot_of(const struct mfi_map *map, uint64_t key) {
 
 static int grow(struct mfi_map *map) {
     struct mfi_map larger = {.mask = map->slots == NULL ? 63 : 2 * map->mask + 1,
-                             .count = map->count};
+                             .count = map->count,
+                             .factor = mfi_hash_seed() | 1};
+    larger.shift = (unsigned)__builtin_clzll(larger.mask);
     larger.slots = mfi_sys.calloc(2 * (larger.mask + 1), sizeof *larger.slots);
     if (larger.slots == NULL)
         return -ENOMEM;

@@ -11,7 +11,7 @@
 
 #include "value.h"
 
-enum { MOST_DIGITS = 4300, LIMBS = 1 + MOST_DIGITS / 9 };
+enum { MOST_DIGITS = 4300, MOST_BYTES = 1786, LIMBS = 2 + MOST_DIGITS / 9 };
 
 static bool is_space(char c) {
     return c == ' ' || (c >= '\t' && c <= '\r');
@@ -201,8 +201,14 @@ int mfi_big_text(const uint8_t *bytes, size_t size, char **ret) {
         to_twos_complement(magnitude, size);
     while (size > 1 && magnitude[size - 1] == 0)
         size--;
-    return size > MOST_DIGITS * 415 / 1000 ? hexadecimal(magnitude, size, negative, ret)
-                                           : decimal(magnitude, size, negative, ret);
+    if (size > MOST_BYTES)
+        return hexadecimal(magnitude, size, negative, ret);
+    const int r = decimal(magnitude, size, negative, ret);
+    if (r < 0 || strlen(*ret) - negative <= MOST_DIGITS)
+        return r;
+    free(*ret);
+    *ret = NULL;
+    return hexadecimal(magnitude, size, negative, ret);
 }
 
 int mayfly_int_text(mayfly_value value, char **ret, mayfly_error *error) {

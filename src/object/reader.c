@@ -22,11 +22,14 @@ static int more_room(struct mfi_stream *s, struct mfi_decoder *d, size_t used, s
     if (s->capacity - used >= (need < step ? need : step))
         return 0;
     const size_t capacity = used + step;
-    if (capacity > d->max_bytes)
+    const size_t more = capacity - s->capacity;
+    if (capacity > s->capacity && more > d->max_bytes - *d->bytes)
         return MAYFLY_E_LIMIT;
     uint8_t *grown = mfi_sys.realloc(s->buffer, capacity);
     if (grown == NULL)
         return -ENOMEM;
+    *d->bytes += more; /* may be less, too: modulo 2^64 */
+    d->own_bytes += more;
     s->buffer = grown;
     s->capacity = capacity;
     return 0;

@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { DEFAULT_DEPTH = 200 };
+enum { DEFAULT_DEPTH = 200, DEEPEST = 1000 };
 
 bool mfi_print_full(const struct mfi_printer *p) {
     return p->code != 0 || (p->max_bytes != 0 && p->out.size > p->max_bytes);
@@ -337,6 +337,8 @@ int mayfly_repr_sized(size_t options_size, mayfly_value value, const mayfly_repr
         return mfi_fail(error, -EINVAL, "repr", NULL, "the value is absent");
     struct mfi_printer p = {.max_bytes = known.max_bytes,
                             .max_depth = known.max_depth != 0 ? known.max_depth : DEFAULT_DEPTH};
+    if (p.max_depth > DEEPEST)
+        p.max_depth = DEEPEST;
     p.code = mfi_buffer_append(&p.out, "", 0);
     mfi_print(&p, value);
     cut(&p);

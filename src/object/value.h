@@ -352,11 +352,14 @@ size_t mfi_put_utf8(uint32_t c, char *to);
 int mfi_list_extend(mayfly_doc *doc, struct mfi_list *list, const mayfly_value *items,
                     size_t count);
 
+struct mfi_equality;
+
 /* Keys, dicts and sets (keys.c, dict.c). 0 or the document's failure. */
 uint32_t mfi_hash(mayfly_value v); /* not 0 */
-bool mfi_hashable(mayfly_value v, unsigned depth);
-bool mfi_key_equal(mayfly_value a, mayfly_value b);                   /* of two that may be keys */
-int64_t mfi_keys_find(const struct mfi_keys *keys, mayfly_value key); /* position or -1 */
+bool mfi_hashable(mayfly_value v);
+uint64_t mfi_hash_seed(void); /* of this process */
+/* The position; -1: it is not there; or what mfi_equal_in fails of. */
+int64_t mfi_keys_find(const struct mfi_keys *keys, mayfly_value key, struct mfi_equality *equality);
 int64_t mfi_keys_find_text(const struct mfi_keys *keys, const char *text, size_t size);
 int64_t mfi_keys_add(mayfly_doc *doc, struct mfi_keys **keys, mayfly_value key);
 int mfi_keys_remove(mayfly_doc *doc, struct mfi_keys **keys, size_t position);
@@ -372,7 +375,13 @@ int mfi_set_add(mayfly_doc *doc, struct mfi_dict *set, const mayfly_value *items
 struct mfi_map {
     uint64_t *slots; /* key, value, key, value, ... */
     size_t count, mask;
+    uint64_t factor;
+    unsigned shift;
 };
+
+static inline size_t mfi_map_bytes(const struct mfi_map *map) {
+    return map->slots == NULL ? 0 : 2 * (map->mask + 1) * sizeof *map->slots;
+}
 
 /* The place of the value for a key, made (0) if it is new; NULL: no memory. */
 uint64_t *mfi_map_at(struct mfi_map *map, uint64_t key);
@@ -393,6 +402,13 @@ void mfi_stack_free(struct mfi_stack *stack);
 
 /* Equality of whole values (equal.c): 1, 0 or -ENOMEM. */
 int mfi_equal(mayfly_value a, mayfly_value b);
+/* The same for a key that is met while others are compared: what was proved equal is remembered. */
+struct mfi_equality {
+    struct mfi_map proved; /* classes of equal nodes, as in struct comparison */
+    unsigned depth;        /* keys in keys */
+};
+int mfi_equal_in(struct mfi_equality *equality, mayfly_value a, mayfly_value b);
+void mfi_equality_free(struct mfi_equality *equality);
 
 /* What is inside a value: its direct parts in order, the n-th; absent past the end (walk.c). Keys
  * and values of dicts alternate. */

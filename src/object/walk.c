@@ -75,7 +75,7 @@ int mayfly_uint_get(mayfly_value value, uint64_t *ret, mayfly_error *error) {
     const uint8_t *bytes = mayfly_int_bytes(value, scratch, &size);
     if (bytes == NULL)
         return wrong(value, "int", error);
-    if (bytes[size - 1] >= 0x80 || size > 9)
+    if (bytes[size - 1] >= 0x80 || size > 9 || (size == 9 && bytes[8] != 0))
         return mfi_fail(error, -ERANGE, "value", NULL, "the int does not fit 64 bits unsigned");
     uint64_t n = 0;
     for (size_t i = size < 8 ? size : 8; i-- > 0;)
@@ -295,16 +295,16 @@ mayfly_value mayfly_get(mayfly_value value, const char *key) {
 
 mayfly_value mayfly_dict_get(mayfly_value dict, mayfly_value key) {
     dict = mfi_underlying(dict);
-    if (!mfi_is(dict, MAYFLY_DICT) || !mfi_hashable(key, 0))
+    if (!mfi_is(dict, MAYFLY_DICT) || !mfi_hashable(key))
         return mfi_word(0);
     const struct mfi_dict *node = mfi_node_of(dict);
-    return found(node, mfi_keys_find(node->keys, key));
+    return found(node, mfi_keys_find(node->keys, key, NULL));
 }
 
 bool mayfly_set_has(mayfly_value set, mayfly_value item) {
-    if ((!mfi_is(set, MAYFLY_SET) && !mfi_is(set, MAYFLY_FROZENSET)) || !mfi_hashable(item, 0))
+    if ((!mfi_is(set, MAYFLY_SET) && !mfi_is(set, MAYFLY_FROZENSET)) || !mfi_hashable(item))
         return false;
-    return mfi_keys_find(((const struct mfi_dict *)mfi_node_of(set))->keys, item) >= 0;
+    return mfi_keys_find(((const struct mfi_dict *)mfi_node_of(set))->keys, item, NULL) >= 0;
 }
 
 /* ---- symbolic values ------------------------------------------------------------------------- */

@@ -520,6 +520,22 @@ static void O6_memory_may_end_anywhere(void **state) {
     assert_true(until_there_is_memory(through_memory, NULL) > 20);
 }
 
+static void O4_a_file_that_stays_in_memory_counts(void **state) {
+    (void)state;
+    mayfly_auto(mayfly_doc) doc = new_doc();
+    mayfly_auto(mayfly_doc) again = NULL;
+    mayfly_auto(mayfly_file) file = NULL;
+    static char large[900000];
+    const mayfly_value list = mayfly_list_new(doc);
+    mft_ok(mayfly_list_append(doc, list, mayfly_bytes_new(doc, large, sizeof large)));
+    for (int i = 0; i < 12000; i++)
+        mft_ok(mayfly_list_append(doc, list, mayfly_str_new(doc, "sixteen bytes...", 16)));
+    mft_ok(mayfly_dump(doc, list, NULL, &file, &mft_error));
+    mft_fails(MAYFLY_E_LIMIT,
+              mayfly_load_path(mayfly_file_path(file), &(mayfly_load_options){.max_bytes = 1300000},
+                               &again, &mft_error));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         MFT(O1_a_dump_is_read_by_others_under_its_name_and_goes_when_closed),
@@ -539,6 +555,7 @@ int main(void) {
         MFT(O6_a_full_device_is_told),
         MFT(O6_every_call_may_fail_and_nothing_is_left),
         MFT(O6_memory_may_end_anywhere),
+        MFT(O4_a_file_that_stays_in_memory_counts),
     };
     return MFT_MAIN(tests);
 }

@@ -489,6 +489,36 @@ static void O3_symbolic_values_have_the_parts_that_they_were_made_of(void **stat
     assert_failed(doc, -EINVAL, "dict instead of a tuple of arguments");
 }
 
+static void O3_numbers_beyond_64_bits_are_no_uint(void **state) {
+    (void)state;
+    mayfly_auto(mayfly_doc) doc = new_doc();
+    uint64_t u = 7;
+    mft_fails(-ERANGE, mayfly_uint_get(mayfly_int_from_text(doc, "18446744073709551616", 20), &u,
+                                       &mft_error));
+    assert_int_equal(u, 7);
+    static char digits[4300], *text = NULL;
+    memset(digits, '9', 4300);
+    mft_ok(mayfly_int_text(mayfly_int_from_text(doc, digits, 4300), &text, &mft_error));
+    assert_int_equal(strlen(text), 4300);
+    free(text);
+    char *two = malloc(2); /* nothing behind it may be read */
+    memcpy(two, "xy", 2);
+    assert_int_equal(mayfly_int_from_text(doc, two, 2).bits, 0);
+    free(two);
+}
+
+static void O3_a_deque_that_has_its_items_as_argument_grows(void **state) {
+    (void)state;
+    mayfly_auto(mayfly_doc) doc = new_doc();
+    const mayfly_value items = mayfly_list_new(doc);
+    mft_ok(mayfly_list_append(doc, items, mayfly_int_new(doc, 5)));
+    const mayfly_value deque = mayfly_object_new(
+        doc, mayfly_global_new(doc, "collections", "deque"), mayfly_tuple_new(doc, &items, 1));
+    assert_int_equal(mayfly_count(deque), 1);
+    mft_ok(mayfly_list_append(doc, deque, mayfly_int_new(doc, 6)));
+    assert_int_equal(mayfly_count(deque), 2);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         MFT(O3_values_without_parts_are_what_was_given),
@@ -510,6 +540,8 @@ int main(void) {
         MFT(O3_what_can_change_is_no_key_and_no_item_of_a_set),
         MFT(O3_sets_have_each_item_once_whatever_way_it_is_said),
         MFT(O3_symbolic_values_have_the_parts_that_they_were_made_of),
+        MFT(O3_numbers_beyond_64_bits_are_no_uint),
+        MFT(O3_a_deque_that_has_its_items_as_argument_grows),
     };
     return MFT_MAIN(tests);
 }

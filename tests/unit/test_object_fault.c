@@ -162,6 +162,18 @@ static void O4_every_limit_of_memory_is_told_and_kept(void **state) {
     assert_true(enough > 1000);
 }
 
+static int set_of_equals(void *context, mayfly_error *error) {
+    mayfly_auto(mayfly_doc) doc = NULL;
+    (void)context;
+    const int r = mayfly_loads(B("\217((K\1K\2K\3t(K\1K\2K\3t\220."), NULL, &doc, error);
+    return r == 0 && mayfly_count(mayfly_doc_root(doc)) != 1 ? -EPROTO : r;
+}
+
+static void O6_equal_items_are_one_or_memory_is_told(void **state) {
+    (void)state;
+    starve(set_of_equals, NULL, 3);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         MFT(O6_loading_without_memory_says_so),
@@ -170,6 +182,7 @@ int main(void) {
         MFT(O6_disassembling_without_memory_says_so),
         MFT(O6_a_policy_without_memory_allows_nothing),
         MFT(O4_every_limit_of_memory_is_told_and_kept),
+        MFT(O6_equal_items_are_one_or_memory_is_told),
     };
     return MFT_MAIN(tests);
 }

@@ -461,6 +461,15 @@ static void O3_a_document_is_used_again_in_the_memory_that_it_has(void **state) 
     }
 }
 
+static void O3_an_int_that_is_no_float_is_equal_to_none(void **state) {
+    (void)state;
+    mayfly_auto(mayfly_doc) doc = new_doc();
+    assert_equality(mayfly_int_from_text(doc, "0x400000000000000400", 20),
+                    mayfly_float_new(doc, 0x1p70), 0);
+    assert_equality(mayfly_int_from_text(doc, "0x400000000000000000", 20),
+                    mayfly_float_new(doc, 0x1p70), 1);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         MFT(O3_numbers_are_equal_by_value_and_to_the_last_bit),
@@ -479,6 +488,7 @@ int main(void) {
         MFT(O6_a_limit_of_memory_holds_and_its_failure_stays),
         MFT(O6_memory_that_is_refused_fails_the_document),
         MFT(O3_a_document_is_used_again_in_the_memory_that_it_has),
+        MFT(O3_an_int_that_is_no_float_is_equal_to_none),
     };
     return MFT_MAIN(tests);
 }

@@ -332,6 +332,7 @@ static char *several(size_t *ret_size, uint64_t ends[PICKLES]) {
         const mayfly_value text = mayfly_str_new(doc, "some text that is stored", MAYFLY_ALL);
         mft_ok(mayfly_list_append(doc, list, mayfly_int_new(doc, i)));
         mft_ok(mayfly_list_append(doc, list, text));
+        mft_ok(mayfly_list_append(doc, list, text));
         mft_ok(mayfly_dump_to(doc, list, &(mayfly_dump_options){.protocol = 2 + i % 4}, take, &all,
                               &mft_error));
         ends[i] = all.size;
@@ -354,6 +355,7 @@ static void read_all(mayfly_reader *reader, mayfly_doc *doc, const uint64_t *end
         assert_int_equal(number(mayfly_item(values[i], 0)), i);
         assert_string_equal(mayfly_str_get(mayfly_item(values[i], 1), NULL),
                             "some text that is stored");
+        assert_true(mayfly_same(mayfly_item(values[i], 1), mayfly_item(values[i], 2)));
     }
 }
 
@@ -514,6 +516,14 @@ static void O4_a_pickle_is_disassembled_without_building_anything(void **state) 
     free(out.data);
 }
 
+static void O6_a_document_has_no_root_after_an_error(void **state) {
+    (void)state;
+    mayfly_auto(mayfly_doc) doc = new_doc();
+    const mayfly_load_options options = {.flags = MAYFLY_ONE_ONLY};
+    mft_fails(MAYFLY_E_PICKLE, mayfly_loads("N.x", 3, &options, &doc, &mft_error));
+    assert_int_equal(mayfly_doc_root(doc).bits, 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         MFT(O2_every_protocol_brings_everything_back),
@@ -529,6 +539,7 @@ int main(void) {
         MFT(O4_a_reader_takes_of_a_stream_what_the_pickle_has),
         MFT(O6_after_an_error_a_reader_says_it_again),
         MFT(O4_a_pickle_is_disassembled_without_building_anything),
+        MFT(O6_a_document_has_no_root_after_an_error),
     };
     return MFT_MAIN(tests);
 }

@@ -366,6 +366,8 @@ static void O4_reading_stays_below_max_bytes_whatever_is_built(void **state) {
         {B("]"), B("(NNNNNNNNe")},         /* one list that grows */
         {B("]N\x86\x94"), B("2\x86")},     /* pairs that share */
         {B("(NNNNNNNNNNNNNNNNNNNNl\x94"), B("cbuiltins\nset\nh\0\x85R0")}, /* calls that build */
+        {B("\x8c\1a\x94\x8c\1b\x94"), B("h\0h\1\x93"
+                                        "0")}, /* globals that are thrown away */
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         AUTO_STREAM s = {0};
@@ -519,6 +521,110 @@ static void O4_a_pickle_in_a_pickle_is_only_bytes(void **state) {
     assert_true((uses[0].flags & MAYFLY_GLOBAL_CALLED) != 0);
 }
 
+static void put_tower(struct stream *s, size_t levels) {
+    put_times(s, B("("), levels);
+    put(s, B("N"));
+    put_times(s, B("\x91"), levels);
+}
+
+/* 0, or the limit that was reached: what counts is that the process lives. */
+static int tolerated(const struct stream *s) {
+    mayfly_auto(mayfly_doc) doc = NULL;
+    const int r = mayfly_loads(s->data, s->size, NULL, &doc, &mft_error);
+    return r == MAYFLY_E_PICKLE || r == MAYFLY_E_LIMIT ? 0 : r;
+}
+
+static void O4_nested_frozensets_are_lived_through(void **state) {
+    (void)state;
+    enum { LEVELS = 900000 };
+    AUTO_STREAM s = {0};
+    put(&s, B("\x8f(K\1K\2K\3K\4K\5K\6K\7K\x08K\x09"));
+    put_tower(&s, LEVELS);
+    put(&s, B("\x90."));
+    mft_ok(tolerated(&s));
+    s.size = 0;
+    put(&s, B("}"));
+    put_tower(&s, LEVELS);
+    put(&s, B("\x85Ns."));
+    mft_ok(tolerated(&s));
+    s.size = 0;
+    put_tower(&s, LEVELS);
+    put(&s, B("."));
+    mayfly_auto(mayfly_doc) a = NULL;
+    mayfly_auto(mayfly_doc) b = NULL;
+    mayfly_auto(mayfly_doc) c = NULL;
+    if (mayfly_loads(s.data, s.size, NULL, &a, &mft_error) == 0 &&
+        mayfly_loads(s.data, s.size, NULL, &b, &mft_error) == 0)
+        assert_int_equal(mayfly_equal(mayfly_doc_root(a), mayfly_doc_root(b), &mft_error), 1);
+    /* all levels once more in a list, the outermost first: copying fills that one first */
+    s.size = 0;
+    put_times(&s, B("("), LEVELS);
+    put(&s, B("N"));
+    put_times(&s, B("\x91\x94"), LEVELS);
+    put(&s, B("0]("));
+    for (uint32_t i = LEVELS; i-- > 0;)
+        put_number(&s, "j", i);
+    put(&s, B("e."));
+    mft_ok(mayfly_doc_new(NULL, &c, &mft_error));
+    if (mayfly_loads(s.data, s.size, NULL, &a, &mft_error) == 0)
+        assert_int_equal(mayfly_copy(c, mayfly_doc_root(a)).bits != 0, 1);
+}
+
+static void O4_equal_frozensets_are_compared_once(void **state) {
+    (void)state;
+    AUTO_STREAM s = {0};
+    uint32_t stored = 0;
+    put(&s, B("\x8f("));
+    for (int tower = 0; tower < 2; tower++) {
+        put(&s, B("K\5"));
+        for (int level = 0; level < 60; level++) {
+            put_number(&s, "r", stored);
+            put(&s, B("0("));
+            for (char i = 1; i <= 2; i++) {
+                put_number(&s, "j", stored);
+                put(&s, B("K"));
+                put(&s, &i, 1);
+                put(&s, B("\x86"));
+            }
+            put(&s, B("\x91"));
+            stored++;
+        }
+    }
+    put(&s, B("\x90."));
+    mft_ok(tolerated(&s));
+}
+
+static void O4_numbers_of_the_memo_cannot_be_made_to_collide(void **state) {
+    (void)state;
+    const uint64_t golden = 0x9e3779b97f4a7c15u;
+    uint64_t inverse = golden;
+    AUTO_STREAM s = {0};
+    for (int i = 0; i < 6; i++)
+        inverse *= 2 - golden * inverse;
+    put(&s, B("N"));
+    for (uint64_t t = 1; t < 1 << 19; t++) {
+        char line[32];
+        const uint64_t n = t * inverse - 1;
+        if (n > 100000 && n < 9000000000000000000u)
+            put(&s, line, (size_t)snprintf(line, sizeof line, "p%llu\n", (unsigned long long)n));
+    }
+    put(&s, B("."));
+    mft_ok(tolerated(&s));
+}
+
+static void O4_the_memo_counts_however_far_its_numbers_are(void **state) {
+    (void)state;
+    AUTO_STREAM s = {0};
+    mayfly_doc *doc = NULL;
+    put(&s, B("N"));
+    for (uint32_t i = 0; i < 200000; i++)
+        put_number(&s, "r", 10000 + i * 20000);
+    put(&s, B("."));
+    mft_fails(MAYFLY_E_LIMIT,
+              mayfly_loads(s.data, s.size, &(mayfly_load_options){.max_bytes = 1 << 20}, &doc,
+                           &mft_error));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         MFT(O4_billion_laughs_take_the_memory_of_their_stream),
@@ -536,6 +642,10 @@ int main(void) {
         MFT(O4_a_number_of_255_bytes_is_a_number),
         MFT(O6_bytes_behind_the_pickle_are_refused_only_when_asked),
         MFT(O4_a_pickle_in_a_pickle_is_only_bytes),
+        MFT(O4_nested_frozensets_are_lived_through),
+        MFT(O4_equal_frozensets_are_compared_once),
+        MFT(O4_numbers_of_the_memo_cannot_be_made_to_collide),
+        MFT(O4_the_memo_counts_however_far_its_numbers_are),
     };
     return MFT_MAIN(tests);
 }
