@@ -92,7 +92,7 @@ musl:
 FUZZ_SECONDS ?= 60
 fuzz:
 	mkdir -p build-fuzz
-	for part in csv text pickle inspect struct; do \
+	for part in $(or $(FUZZ),csv text pickle inspect struct); do \
 		case $$part in pickle | inspect | struct) seeds=pickle ;; *) seeds= ;; esac; \
 		clang -std=c11 -g -O1 -fsanitize=fuzzer,address,undefined -Iinclude -D_GNU_SOURCE \
 			-o build-fuzz/fuzz_$$part tests/fuzz/fuzz_$$part.c src/*/*.c -lm -lpthread && \

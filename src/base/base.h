@@ -111,6 +111,14 @@ enum { MFI_NAME_RANDOM = 13 }; /* characters: 13 of 32 are 65 bits */
 
 /* Fills `data` from this thread's pool of the kernel's random bytes; what is handed out is wiped
  * from the pool, and a forked child starts with an empty one. 0 or -errno (no source at all). */
+/* Memory of whole huge pages, zeroed (pages.c): `size` is a multiple of MFI_HUGE. NULL: no memory.
+ */
+enum { MFI_HUGE = 2 << 20 };
+void *mfi_pages_alloc(size_t size);
+void mfi_pages_free(void *memory, size_t size);
+/* Says of memory from malloc(3) that it will be used as a whole. */
+void mfi_pages_advise(void *memory, size_t size);
+
 int mfi_random(void *data, size_t size);
 
 /* Writes MFI_NAME_RANDOM random characters, lower case so that they stay different on

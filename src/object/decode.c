@@ -79,6 +79,8 @@ static void *larger(struct mfi_decoder *d, const struct mfi_cursor *k, void *old
         (void)mfi_decode_fail(d, k, -ENOMEM, "no memory for %zu bytes", wanted * sizeof(uint64_t));
         return NULL;
     }
+    if (more >= MFI_HUGE)
+        mfi_pages_advise(grown, wanted * sizeof(uint64_t));
     *d->bytes += more;
     d->own_bytes += more;
     *ret_capacity = wanted;
@@ -86,7 +88,9 @@ static void *larger(struct mfi_decoder *d, const struct mfi_cursor *k, void *old
 }
 
 int mfi_decode_grow(struct mfi_decoder *d, struct mfi_cursor *k) {
-    const size_t used = (size_t)(k->sp - d->stack), fence = (size_t)(d->fence - d->stack);
+    const bool first = d->stack == NULL;
+    const size_t used = first ? 0 : (size_t)(k->sp - d->stack);
+    const size_t fence = first ? 0 : (size_t)(d->fence - d->stack);
     size_t capacity;
     mfi_slot *grown = larger(d, k, d->stack, (size_t)(d->limit - d->stack), &capacity);
     if (grown == NULL)

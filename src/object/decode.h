@@ -17,6 +17,7 @@
 #ifndef MFI_DECODE_H
 #define MFI_DECODE_H
 
+#include <endian.h>
 #include <mayfly/pickle.h>
 
 #include "opcodes.h"
@@ -130,9 +131,8 @@ MFI_INLINE int mfi_need(struct mfi_decoder *d, struct mfi_cursor *k, uint64_t si
 
 MFI_INLINE uint64_t mfi_little(const uint8_t *from, unsigned size) {
     uint64_t x = 0;
-    for (unsigned i = 0; i < size; i++)
-        x |= (uint64_t)from[i] << (8 * i);
-    return x;
+    memcpy(&x, from, size);
+    return le64toh(x);
 }
 
 MFI_INLINE uint64_t mfi_offset(const struct mfi_decoder *d, const struct mfi_cursor *k) {

@@ -3,8 +3,9 @@
  * Documents: who owns the memory of values.
  *
  * Nodes lie in chunks, one after the other; each chunk is twice the size of the one before, up to
- * 1 MiB. Arrays that grow large are blocks of their own, which realloc(3) can move without a copy.
- * A reset keeps the chunks and the blocks for the values that come next.
+ * 8 MiB, and the large ones are huge pages. Arrays that grow large are blocks of their own, which
+ * realloc(3) can move without a copy. A reset keeps the chunks and the blocks for the values that
+ * come next.
  *
  * Invariant   `bytes` is the sum of all chunks, blocks and of the input, and at most max_bytes.
  */
@@ -15,7 +16,7 @@
 #include "globals.h"
 #include "value.h"
 
-enum { FIRST_CHUNK = 4 << 10, LARGEST_CHUNK = 1 << 20, LARGE_ARRAY = 32 << 10 };
+enum { FIRST_CHUNK = 4 << 10, LARGEST_CHUNK = 8 << 20, LARGE_ARRAY = 32 << 10 };
 
 struct mfi_chunk {
     struct mfi_chunk *next;
@@ -71,7 +72,11 @@ void mayfly_doc_free(mayfly_doc **doc_at) {
         return;
     while (doc->chunks != NULL) {
         struct mfi_chunk *next = doc->chunks->next;
-        free(doc->chunks);
+        const size_t total = doc->chunks->size + sizeof *next;
+        if (total >= MFI_HUGE)
+            mfi_pages_free(doc->chunks, total);
+        else
+            free(doc->chunks);
         doc->chunks = next;
     }
     free_blocks(doc->blocks);
@@ -177,21 +182,21 @@ static struct mfi_chunk *next_chunk(mayfly_doc *doc, size_t size) {
     struct mfi_chunk *last = doc->current;
     if (last != NULL && last->next != NULL && last->next->size >= size)
         return last->next;
-    size_t wanted = last == NULL ? FIRST_CHUNK : 2 * (last->size + sizeof *last);
-    if (wanted > LARGEST_CHUNK)
-        wanted = LARGEST_CHUNK;
-    wanted -= sizeof *last;
-    if (wanted < size)
-        wanted = size;
-    if (size > SIZE_MAX / 2 || count_bytes(doc, wanted + sizeof *last) < 0)
+    const size_t least = size + sizeof *last; /* below LARGE_ARRAY */
+    size_t total = last == NULL ? FIRST_CHUNK : 2 * (last->size + sizeof *last);
+    while (total < least)
+        total *= 2;
+    while (total > LARGEST_CHUNK || (total > doc->max_bytes - doc->bytes && total / 2 >= least))
+        total /= 2;
+    if (count_bytes(doc, total) < 0)
         return NULL;
-    struct mfi_chunk *chunk = mfi_sys.malloc(wanted + sizeof *chunk);
+    struct mfi_chunk *chunk = total >= MFI_HUGE ? mfi_pages_alloc(total) : mfi_sys.malloc(total);
     if (chunk == NULL) {
-        doc->bytes -= wanted + sizeof *chunk;
-        (void)mfi_doc_fail(doc, -ENOMEM, "no memory for %zu bytes", wanted);
+        doc->bytes -= total;
+        (void)mfi_doc_fail(doc, -ENOMEM, "no memory for %zu bytes", total);
         return NULL;
     }
-    chunk->size = wanted;
+    chunk->size = total - sizeof *chunk;
     chunk->next = last == NULL ? doc->chunks : last->next;
     *(last == NULL ? &doc->chunks : &last->next) = chunk;
     return chunk;
@@ -237,6 +242,8 @@ static struct mfi_block *resize_block(mayfly_doc *doc, struct mfi_block *old, si
         (void)mfi_doc_fail(doc, -ENOMEM, "no memory for %zu bytes", size);
         return NULL;
     }
+    if (size >= 2 * (size_t)MFI_HUGE)
+        mfi_pages_advise(block, size);
     block->size = size;
     if (old == NULL) {
         link_block(&doc->blocks, block);

@@ -40,12 +40,14 @@ static char *grow(struct mfi_encoder *e, char *q, size_t need) {
         return mfi_pickle_fail(e, -ENOMEM, "no memory for %zu bytes", need);
     if (capacity - used >= need + MFI_SLACK)
         return q;
-    capacity = capacity < 4096 ? 4096 : capacity + capacity / 2;
+    capacity = capacity < 4096 ? 4096 : 2 * capacity;
     if (capacity < used + need + MFI_SLACK)
         capacity = used + need + MFI_SLACK;
     char *grown = mfi_sys.realloc(e->base, capacity);
     if (grown == NULL)
         return mfi_pickle_fail(e, -ENOMEM, "no memory for %zu bytes", capacity);
+    if (capacity >= 2 * (size_t)MFI_HUGE)
+        mfi_pages_advise(grown, capacity);
     e->base = grown;
     e->end = grown + capacity;
     set_soft(e);
@@ -120,7 +122,8 @@ char *mfi_pickle_end(struct mfi_encoder *e, char *q) {
 static char *large_payload(struct mfi_encoder *e, char *q, const char *header, size_t header_size,
                            const void *data, size_t size) {
     q = close_frame(e, q);
-    q = grow(e, q, header_size + (e->sink == NULL ? size : 0));
+    /* and what may follow it, so that the whole is not moved for a few bytes */
+    q = grow(e, q, header_size + (e->sink == NULL ? size + 4096 : 0));
     if (q == NULL)
         return NULL;
     memcpy(q, header, header_size);

@@ -11,6 +11,7 @@
 #ifndef MFI_ENCODE_H
 #define MFI_ENCODE_H
 
+#include <endian.h>
 #include <mayfly/pickle.h>
 
 #include "opcodes.h"
@@ -60,9 +61,9 @@ MFI_INLINE char *mfi_put(char *q, enum mfi_opcode op) {
 }
 
 MFI_INLINE char *mfi_put_number(char *q, enum mfi_opcode op, uint64_t number, unsigned size) {
+    const uint64_t little = htole64(number);
     *q = (char)op;
-    for (unsigned i = 0; i < size; i++)
-        q[1 + i] = (char)(number >> (8 * i));
+    memcpy(q + 1, &little, size);
     return q + 1 + size;
 }
 
@@ -104,6 +105,25 @@ MFI_INLINE char *mfi_put_store(struct mfi_encoder *e, char *q) {
                           : mfi_put_number(q, MFI_OP_LONG_BINPUT, number, 4);
 }
 
+/* Up to 64 bytes, in moves of fixed sizes that overlap, and without a call. */
+MFI_INLINE void mfi_copy_short(char *to, const char *from, size_t size) {
+    if (size >= 16) {
+        for (size_t i = 0; i + 16 < size; i += 16)
+            memcpy(to + i, from + i, 16);
+        memcpy(to + size - 16, from + size - 16, 16);
+    } else if (size >= 8) {
+        memcpy(to, from, 8);
+        memcpy(to + size - 8, from + size - 8, 8);
+    } else if (size >= 4) {
+        memcpy(to, from, 4);
+        memcpy(to + size - 4, from + size - 4, 4);
+    } else if (size > 0) {
+        to[0] = from[0];
+        to[size / 2] = from[size / 2];
+        to[size - 1] = from[size - 1];
+    }
+}
+
 /* Text in UTF-8. */
 MFI_INLINE char *mfi_put_text(struct mfi_encoder *e, char *q, const char *text, size_t size) {
     char header[9];
@@ -111,7 +131,7 @@ MFI_INLINE char *mfi_put_text(struct mfi_encoder *e, char *q, const char *text, 
     if (MFI_LIKELY(size <= 0xff && e->protocol >= 4)) {
         if (MFI_LIKELY(size <= 64)) { /* within the slack */
             q = mfi_put_number(q, MFI_OP_SHORT_BINUNICODE, size, 1);
-            memcpy(q, text, size);
+            mfi_copy_short(q, text, size);
             return q + size;
         }
         end = mfi_put_number(header, MFI_OP_SHORT_BINUNICODE, size, 1);

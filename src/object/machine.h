@@ -513,6 +513,11 @@ MFI_INLINE int mfi_decode(struct mfi_decoder *d, const struct mfi_builder *b, vo
     struct mfi_cursor cursor = *at, *k = &cursor;
     int r = 0;
     d->mark_count = 0;
+    if (d->stack == NULL) {
+        k->op = k->at;
+        r = mfi_decode_grow(d, k);
+        MFI_RETURN_IF_BAD(r);
+    }
     d->fence = k->sp = d->stack;
     do {
         k->op = k->at;

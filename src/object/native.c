@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Plain data that the older protocols can only say as calls: sets, bytes, bytearrays and complex
- * numbers are read as what they are.
+ * numbers are read as what they are, and so are instances made with keyword arguments.
  */
 #define _GNU_SOURCE
 #include "read.h"
@@ -110,4 +110,24 @@ void mfi_native_texts(mayfly_doc *doc, unsigned native, mayfly_value module, may
         return;
     doc->texts[MFI_TEXT_BUILTINS] = module;
     doc->texts[native == NATIVE_BYTEARRAY ? MFI_TEXT_BYTEARRAY : MFI_TEXT_COMPLEX] = name;
+}
+
+mayfly_value mfi_partial_call(mayfly_doc *doc, mayfly_value partial, mayfly_value arguments) {
+    const mayfly_value none = mfi_word(0), state = mayfly_object_state(partial);
+    if (!mfi_is(partial, MAYFLY_OBJECT) || !mfi_is(state, MAYFLY_TUPLE) ||
+        mayfly_count(state) != 4 || !mfi_is(arguments, MAYFLY_TUPLE) ||
+        mayfly_count(arguments) != 0 ||
+        !mfi_global_is(mayfly_object_callable(partial), "functools", "partial"))
+        return none;
+    const mayfly_value maker = mayfly_item(state, 0), given = mayfly_item(state, 1);
+    const mayfly_value keywords = mayfly_item(state, 2), cls = mayfly_item(given, 0);
+    const char *name = mayfly_str_get(mfi_field(maker, "name"), NULL);
+    if (mayfly_class_of(maker) != MAYFLY_CLASS_ATTRIBUTE || name == NULL ||
+        strcmp(name, "__new__") != 0 || !mfi_is(cls, MAYFLY_GLOBAL) ||
+        !mayfly_same(mfi_field(maker, "object"), cls) || !mfi_is(given, MAYFLY_TUPLE) ||
+        !mfi_is(keywords, MAYFLY_DICT))
+        return none;
+    const struct mfi_tuple *all = mfi_node_of(given);
+    const mayfly_value rest = mfi_tuple_new(doc, all->items + 1, all->count - 1);
+    return rest.bits == 0 ? none : mfi_object_make(doc, MFI_NEWOBJ_EX, cls, rest, keywords);
 }

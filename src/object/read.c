@@ -325,7 +325,9 @@ static mfi_slot make_call(void *c, mfi_slot function, mfi_slot arguments, uint64
     }
     if (plain_only(c))
         return refuse(c, "it is a call");
-    const mayfly_value v = mfi_object_make(DOC(c), MFI_REDUCE, f, a, mfi_word(0));
+    mayfly_value v = mfi_partial_call(DOC(c), f, a);
+    if (v.bits == 0)
+        v = mfi_object_make(DOC(c), MFI_REDUCE, f, a, mfi_word(0));
     if (v.bits == 0 || mfi_uses_call(DOC(c), v, offset) < 0)
         return 0;
     return v.bits;
