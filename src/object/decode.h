@@ -125,8 +125,49 @@ void mfi_decoder_free(struct mfi_decoder *d);
 
 /* ---- taking from the input and the stack ---- */
 
+/* What is inlined holds the cursor in registers, as long as nobody else gets its address: functions
+ * that are called get a copy. */
+#define MFI_AT(k) ((const struct mfi_cursor[]){*(k)})
+
+MFI_INLINE int mfi_more(struct mfi_decoder *d, struct mfi_cursor *k, uint64_t need) {
+    struct mfi_cursor moved = *k;
+    const int r = mfi_decode_more(d, &moved, need);
+    *k = moved;
+    return r;
+}
+
+MFI_INLINE int mfi_grow(struct mfi_decoder *d, struct mfi_cursor *k) {
+    struct mfi_cursor moved = *k;
+    const int r = mfi_decode_grow(d, &moved);
+    *k = moved;
+    return r;
+}
+
+MFI_INLINE int mfi_take_line(struct mfi_decoder *d, struct mfi_cursor *k, const char **ret,
+                             size_t *ret_size) {
+    struct mfi_cursor moved = *k;
+    const int r = mfi_decode_line(d, &moved, ret, ret_size);
+    *k = moved;
+    return r;
+}
+
+MFI_INLINE int mfi_take_line_number(struct mfi_decoder *d, struct mfi_cursor *k, uint64_t *ret) {
+    struct mfi_cursor moved = *k;
+    const int r = mfi_line_number(d, &moved, ret);
+    *k = moved;
+    return r;
+}
+
+MFI_INLINE int mfi_take_line_text(struct mfi_decoder *d, struct mfi_cursor *k,
+                                  int (*take)(struct mfi_decoder *d, struct mfi_cursor *k)) {
+    struct mfi_cursor moved = *k;
+    const int r = take(d, &moved);
+    *k = moved;
+    return r;
+}
+
 MFI_INLINE int mfi_need(struct mfi_decoder *d, struct mfi_cursor *k, uint64_t size) {
-    return MFI_LIKELY((uint64_t)(d->end - k->at) >= size) ? 0 : mfi_decode_more(d, k, size);
+    return MFI_LIKELY((uint64_t)(d->end - k->at) >= size) ? 0 : mfi_more(d, k, size);
 }
 
 MFI_INLINE uint64_t mfi_little(const uint8_t *from, unsigned size) {
@@ -163,8 +204,8 @@ MFI_INLINE int mfi_take_block(struct mfi_decoder *d, struct mfi_cursor *k, unsig
     return r;
 }
 
-MFI_COLD static int built_failed(struct mfi_decoder *d, const struct mfi_builder *b, void *c,
-                                 const struct mfi_cursor *k) {
+MFI_COLD static int say_why(struct mfi_decoder *d, const struct mfi_builder *b, void *c,
+                            const struct mfi_cursor *k) {
     const char *reason = "";
     const int code = b->why(c, &reason);
     return mfi_decode_fail(d, k, code, "%s", reason);
@@ -173,11 +214,15 @@ MFI_COLD static int built_failed(struct mfi_decoder *d, const struct mfi_builder
 #define MFI_MACHINE                                                                                \
     struct mfi_decoder *d, const struct mfi_builder *b, void *c, struct mfi_cursor *k
 
+MFI_INLINE int built_failed(MFI_MACHINE) {
+    return say_why(d, b, c, MFI_AT(k));
+}
+
 MFI_INLINE int push(MFI_MACHINE, mfi_slot slot) {
     if (MFI_UNLIKELY(slot == 0))
         return built_failed(d, b, c, k);
     if (MFI_UNLIKELY(k->sp == d->limit)) {
-        const int r = mfi_decode_grow(d, k);
+        const int r = mfi_grow(d, k);
         if (r < 0)
             return r;
     }
@@ -187,14 +232,14 @@ MFI_INLINE int push(MFI_MACHINE, mfi_slot slot) {
 
 /* Whether `count` slots lie above the fence. */
 MFI_INLINE int have(struct mfi_decoder *d, const struct mfi_cursor *k, size_t count) {
-    return MFI_LIKELY((size_t)(k->sp - d->fence) >= count) ? 0 : mfi_decode_underflow(d, k);
+    return MFI_LIKELY((size_t)(k->sp - d->fence) >= count) ? 0 : mfi_decode_underflow(d, MFI_AT(k));
 }
 
 /* Takes the topmost mark away: the slots above it are items. */
 MFI_INLINE int unmark(struct mfi_decoder *d, const struct mfi_cursor *k, mfi_slot **ret_items,
                       size_t *ret_count) {
     if (MFI_UNLIKELY(d->mark_count == 0))
-        return mfi_decode_fail(d, k, MAYFLY_E_PICKLE, "there is no mark on the stack");
+        return mfi_decode_fail(d, MFI_AT(k), MAYFLY_E_PICKLE, "there is no mark on the stack");
     *ret_items = d->stack + d->marks[--d->mark_count];
     *ret_count = (size_t)(k->sp - *ret_items);
     d->fence = d->mark_count == 0 ? d->stack : d->stack + d->marks[d->mark_count - 1];
@@ -207,7 +252,7 @@ MFI_INLINE int unmark_below(struct mfi_decoder *d, const struct mfi_cursor *k, m
     const int r = unmark(d, k, ret_items, ret_count);
     if (MFI_UNLIKELY(r != 0))
         return r;
-    return MFI_LIKELY(*ret_items > d->fence) ? 0 : mfi_decode_underflow(d, k);
+    return MFI_LIKELY(*ret_items > d->fence) ? 0 : mfi_decode_underflow(d, MFI_AT(k));
 }
 
 MFI_INLINE int built(MFI_MACHINE, int r) {
@@ -226,7 +271,7 @@ MFI_INLINE int replace(MFI_MACHINE, size_t count, mfi_slot slot) {
 
 MFI_INLINE int memo_put(MFI_MACHINE, uint64_t number) {
     if (MFI_UNLIKELY(k->sp == d->fence))
-        return mfi_decode_underflow(d, k);
+        return mfi_decode_underflow(d, MFI_AT(k));
     const mfi_slot slot = b->hold(c, k->sp[-1]);
     b->stored(c, slot);
     if (MFI_LIKELY(number == d->memo_size && d->memo_size < d->memo_capacity)) {
@@ -234,14 +279,14 @@ MFI_INLINE int memo_put(MFI_MACHINE, uint64_t number) {
         d->memo_count++;
         return 0;
     }
-    return mfi_memo_far(d, k, number, slot);
+    return mfi_memo_far(d, MFI_AT(k), number, slot);
 }
 
 MFI_INLINE int memo_get(MFI_MACHINE, uint64_t number) {
     mfi_slot slot = MFI_LIKELY(number < d->memo_size) ? d->memo[number] : 0;
     if (MFI_UNLIKELY(slot == 0) && (slot = mfi_memo_find_far(d, number)) == 0)
-        return mfi_decode_fail(d, k, MAYFLY_E_PICKLE, "nothing was stored under number %llu",
-                               (unsigned long long)number);
+        return mfi_decode_fail(d, MFI_AT(k), MAYFLY_E_PICKLE,
+                               "nothing was stored under number %llu", (unsigned long long)number);
     return push(d, b, c, k, b->hold(c, slot));
 }
 

@@ -74,6 +74,8 @@ enum { LARGEST_SHAPE = 256 };
 int mfi_dict_fill(mayfly_doc *doc, struct mfi_dict *dict, const mayfly_value *pairs, size_t count) {
     if (MFI_UNLIKELY(dict->keys->count != 0 || count == 0 || count > LARGEST_SHAPE)) {
         int r = value_room(doc, dict, dict->keys->count + count);
+        if (r == 0 && count > LARGEST_SHAPE)
+            return mfi_keys_add_pairs(doc, &dict->keys, pairs, count, dict->values);
         for (size_t i = 0; i < count && r == 0; i++)
             r = mfi_dict_set(doc, dict, pairs[2 * i], pairs[2 * i + 1]);
         return r;

@@ -67,21 +67,19 @@ MFI_INLINE char *mfi_put_number(char *q, enum mfi_opcode op, uint64_t number, un
     return q + 1 + size;
 }
 
-MFI_INLINE char *mfi_put_int(struct mfi_encoder *e, char *q, int64_t n) {
-    if (MFI_LIKELY((uint64_t)n <= 0xff))
-        return mfi_put_number(q, MFI_OP_BININT1, (uint64_t)n, 1);
-    if ((uint64_t)n <= 0xffff)
-        return mfi_put_number(q, MFI_OP_BININT2, (uint64_t)n, 2);
-    if (n >= INT32_MIN && n <= INT32_MAX)
-        return mfi_put_number(q, MFI_OP_BININT, (uint64_t)n, 4);
-    uint8_t bytes[8];
-    size_t size = 8;
-    for (unsigned i = 0; i < 8; i++)
-        bytes[i] = (uint8_t)((uint64_t)n >> (8 * i));
-    while ((bytes[size - 1] == 0 && bytes[size - 2] < 0x80) ||
-           (bytes[size - 1] == 0xff && bytes[size - 2] >= 0x80))
-        size--;
-    return mfi_pickle_long(e, q, bytes, size);
+MFI_INLINE char *mfi_put_int(char *q, int64_t n) {
+    if (MFI_LIKELY(n >= INT32_MIN && n <= INT32_MAX)) {
+        /* as good as random, so it is not decided by a jump which of the three it is */
+        static const char ops[] = {MFI_OP_BININT1, MFI_OP_BININT2, 0, MFI_OP_BININT};
+        const unsigned more = (unsigned)((uint64_t)n > 0xff) + 2 * (unsigned)((uint64_t)n > 0xffff);
+        (void)mfi_put_number(q, (enum mfi_opcode)ops[more], (uint64_t)n, 4);
+        return q + 2 + more;
+    }
+    const unsigned size = 8 - (unsigned)(__builtin_clzll((uint64_t)(n < 0 ? ~n : n)) - 1) / 8;
+    const uint64_t little = htole64((uint64_t)n);
+    q = mfi_put_number(q, MFI_OP_LONG1, size, 1);
+    memcpy(q, &little, sizeof little);
+    return q + size;
 }
 
 MFI_INLINE char *mfi_put_float(char *q, double value) {

@@ -366,18 +366,32 @@ static struct mfi_keys *own(mayfly_doc *doc, const struct mfi_keys *from, size_t
     return keys;
 }
 
-static int room_for_one(mayfly_doc *doc, struct mfi_keys **keys_at) {
+/* Slots for so many keys: two thirds are full at most. A large index only doubles, because what
+ * does not fit into the processor's caches costs more than entering the keys once more. */
+static size_t slots_for(size_t slots, size_t count) {
+    enum { LARGE = 128 << 10 };
+    while (3 * count > 2 * slots)
+        slots *= slots >= LARGE ? 2 : 4;
+    return slots;
+}
+
+/* Makes keys that may be changed, with room for `more` of them. */
+static int room_for(mayfly_doc *doc, struct mfi_keys **keys_at, size_t more) {
     struct mfi_keys *keys = *keys_at;
     if (keys->shared) {
-        keys = own(doc, keys, keys->count < 4 ? 4 : keys->count);
+        const size_t spare = keys->count < 4 ? 4 : keys->count;
+        keys = own(doc, keys, more > spare ? more : spare);
         if (keys == NULL)
             return doc->failure.code;
         *keys_at = keys;
     }
-    if (keys->count == MOST)
+    const size_t count = keys->count + more;
+    if (count > MOST)
         return mfi_doc_fail(doc, MAYFLY_E_LIMIT, "more than %d keys", MOST);
-    if (keys->count == keys->capacity) {
-        size_t bytes = 2 * (size_t)keys->capacity * sizeof *keys->keys;
+    if (count > keys->capacity) {
+        const size_t wanted =
+            2 * (size_t)keys->capacity > count ? 2 * (size_t)keys->capacity : count;
+        size_t bytes = wanted * sizeof *keys->keys;
         mayfly_value *grown =
             mfi_doc_grow(doc, keys->keys, keys->capacity * sizeof *keys->keys, &bytes);
         if (grown == NULL)
@@ -386,8 +400,8 @@ static int room_for_one(mayfly_doc *doc, struct mfi_keys **keys_at) {
         keys->capacity = (uint32_t)(bytes / sizeof *grown < MOST ? bytes / sizeof *grown : MOST);
     }
     const size_t slots = (size_t)keys->mask + 1;
-    if (keys->count >= FEW && (keys->mask == 0 || 3 * (size_t)keys->count >= 2 * slots))
-        return make_index(doc, keys, keys->mask == 0 ? 4 * FEW : 4 * slots);
+    if (count > FEW && (keys->mask == 0 || 3 * count > 2 * slots))
+        return make_index(doc, keys, slots_for(keys->mask == 0 ? 4 * FEW : slots, count));
     return 0;
 }
 
@@ -396,34 +410,71 @@ static int not_compared(mayfly_doc *doc, int code) {
                         code == -ENOMEM ? "no memory" : "they nest too deep");
 }
 
+static int check_key(mayfly_doc *doc, mayfly_value key) {
+    const mayfly_kind kind = mfi_kind(key);
+    if (MFI_LIKELY(kind == MAYFLY_STR || kind == MAYFLY_INT) || mfi_hashable(key))
+        return 0;
+    return mfi_doc_fail(doc, -EINVAL, "a %s cannot be a key: it %s", mayfly_kind_name(kind),
+                        kind == MAYFLY_TUPLE || kind == MAYFLY_FROZENSET
+                            ? "holds what can change, or nests too deep"
+                            : "can change");
+}
+
+/* Enters a key into keys that have an index and room. */
+static int64_t enter(mayfly_doc *doc, struct mfi_keys *keys, mayfly_value key, uint32_t hash) {
+    const int64_t at = slot_of(keys, key, hash, NULL);
+    if (at < 0)
+        return not_compared(doc, (int)at);
+    if (keys->index[at] != 0)
+        return (int64_t)(uint32_t)keys->index[at] - 1;
+    keys->index[at] = (uint64_t)hash << 32 | (keys->count + 1);
+    keys->keys[keys->count] = key;
+    return keys->count++;
+}
+
 /* Gives the position; *keys_at may become another. */
 int64_t mfi_keys_add(mayfly_doc *doc, struct mfi_keys **keys_at, mayfly_value key) {
-    const mayfly_kind kind = mfi_kind(key);
-    if (MFI_UNLIKELY(kind != MAYFLY_STR && kind != MAYFLY_INT && !mfi_hashable(key)))
-        return mfi_doc_fail(doc, -EINVAL, "a %s cannot be a key: it %s", mayfly_kind_name(kind),
-                            kind == MAYFLY_TUPLE || kind == MAYFLY_FROZENSET
-                                ? "holds what can change, or nests too deep"
-                                : "can change");
+    int r = check_key(doc, key);
+    if (MFI_UNLIKELY(r < 0))
+        return r;
     if ((*keys_at)->shared || (*keys_at)->mask == 0) {
         const int64_t found = mfi_keys_find(*keys_at, key, NULL);
         if (found != -1)
             return found >= 0 ? found : not_compared(doc, (int)found);
     }
-    const int r = room_for_one(doc, keys_at);
+    r = room_for(doc, keys_at, 1);
     if (r < 0)
         return r;
     struct mfi_keys *keys = *keys_at;
-    if (keys->mask != 0) {
-        const uint32_t hash = mfi_hash(key);
-        const int64_t at = slot_of(keys, key, hash, NULL);
-        if (at < 0)
-            return not_compared(doc, (int)at);
-        if (keys->index[at] != 0)
-            return (int64_t)(uint32_t)keys->index[at] - 1;
-        keys->index[at] = (uint64_t)hash << 32 | (keys->count + 1);
-    }
+    if (keys->mask != 0)
+        return enter(doc, keys, key, mfi_hash(key));
     keys->keys[keys->count] = key;
     return keys->count++;
+}
+
+/* Hashes a few keys ahead of entering them, so that their slots are fetched side by side. */
+int mfi_keys_add_pairs(mayfly_doc *doc, struct mfi_keys **keys_at, const mayfly_value *pairs,
+                       size_t count, mayfly_value *values) {
+    enum { AHEAD = 32 };
+    uint32_t hashes[AHEAD];
+    int r = room_for(doc, keys_at, count > FEW ? count : FEW + 1);
+    struct mfi_keys *keys = *keys_at;
+    for (size_t from = 0; from < count && r == 0; from += AHEAD, pairs += (size_t)2 * AHEAD) {
+        const size_t some = count - from < AHEAD ? count - from : AHEAD;
+        for (size_t i = 0; i < some && r == 0; i++) {
+            r = check_key(doc, pairs[2 * i]);
+            hashes[i] = r < 0 ? 0 : mfi_hash(pairs[2 * i]);
+            __builtin_prefetch(&keys->index[hashes[i] & keys->mask], 1);
+        }
+        for (size_t i = 0; i < some && r == 0; i++) {
+            const int64_t at = enter(doc, keys, pairs[2 * i], hashes[i]);
+            if (at < 0)
+                r = (int)at;
+            else
+                values[at] = pairs[2 * i + 1];
+        }
+    }
+    return r;
 }
 
 int mfi_keys_remove(mayfly_doc *doc, struct mfi_keys **keys_at, size_t position) {

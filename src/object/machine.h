@@ -17,10 +17,26 @@
     if (MFI_UNLIKELY((r) != 0))                                                                    \
     return (r)
 
+/* Begins the next opcode if it is that one: what often follows, or comes in runs, needs no jump.
+ * Who traces gets each by itself. */
+MFI_INLINE bool next_is(MFI_MACHINE, enum mfi_opcode op) {
+    (void)c;
+    if (b->trace != NULL || k->at == d->end || *k->at != op)
+        return false;
+    k->op = k->at++;
+    return true;
+}
+
+MFI_INLINE int then_memoize(MFI_MACHINE, int r) {
+    return MFI_LIKELY(r == 0) && next_is(MFI_PASS, MFI_OP_MEMOIZE)
+               ? memo_put(MFI_PASS, d->memo_count)
+               : r;
+}
+
 MFI_OP(MARK) {
     (void)b, (void)c;
     if (MFI_UNLIKELY(d->mark_count == d->mark_capacity)) {
-        const int r = mfi_decode_mark_room(d, k);
+        const int r = mfi_decode_mark_room(d, MFI_AT(k));
         MFI_RETURN_IF_BAD(r);
     }
     d->marks[d->mark_count++] = (size_t)(k->sp - d->stack);
@@ -66,23 +82,27 @@ MFI_OP(FLOAT) {
     const char *text;
     size_t size;
     double value;
-    int r = mfi_decode_line(d, k, &text, &size);
+    int r = mfi_take_line(d, k, &text, &size);
     MFI_RETURN_IF_BAD(r);
     r = mfi_float_parse(text, size, &value);
     if (r < 0)
-        return mfi_decode_fail(d, k, MAYFLY_E_PICKLE, "\"%s\" is no float",
+        return mfi_decode_fail(d, MFI_AT(k), MAYFLY_E_PICKLE, "\"%s\" is no float",
                                mfi_quote(text, size).text);
     return MFI_PUSH(b->number(c, value));
 }
 
 MFI_OP(BINFLOAT) {
-    const int r = mfi_need(d, k, 8);
-    MFI_RETURN_IF_BAD(r);
-    const uint64_t bits = __builtin_bswap64(mfi_little(k->at, 8));
-    double value;
-    memcpy(&value, &bits, sizeof value);
-    k->at += 8;
-    return MFI_PUSH(b->number(c, value));
+    int r;
+    do {
+        r = mfi_need(d, k, 8);
+        MFI_RETURN_IF_BAD(r);
+        const uint64_t bits = __builtin_bswap64(mfi_little(k->at, 8));
+        double value;
+        memcpy(&value, &bits, sizeof value);
+        k->at += 8;
+        r = MFI_PUSH(b->number(c, value));
+    } while (MFI_LIKELY(r == 0) && next_is(MFI_PASS, MFI_OP_BINFLOAT));
+    return r;
 }
 
 MFI_OP(INT) {
@@ -90,7 +110,7 @@ MFI_OP(INT) {
     size_t size;
     bool is_bool = false;
     int64_t value = 0;
-    int r = mfi_decode_line(d, k, &text, &size);
+    int r = mfi_take_line(d, k, &text, &size);
     MFI_RETURN_IF_BAD(r);
     r = mfi_line_small_int(text, size, &is_bool, &value);
     if (r == 0)
@@ -101,18 +121,42 @@ MFI_OP(INT) {
 MFI_OP(LONG) {
     const char *text;
     size_t size;
-    const int r = mfi_decode_line(d, k, &text, &size);
+    const int r = mfi_take_line(d, k, &text, &size);
     MFI_RETURN_IF_BAD(r);
     if (size > 0 && text[size - 1] == 'L')
         size--;
     return MFI_PUSH(b->long_text(c, text, size));
 }
 
+/* Further ints. Their sizes are as good as random, so as little as can be is decided by jumps. */
+MFI_INLINE int take_ints(MFI_MACHINE) {
+    int r = 0;
+    while (b->trace == NULL && r == 0 && d->end - k->at >= 10) {
+        const unsigned op = *k->at;
+        const bool is_long = op == MFI_OP_LONG1;
+        unsigned size = op == MFI_OP_BININT ? 4 : op == MFI_OP_BININT1 ? 1 : 2;
+        size = is_long ? k->at[1] : size;
+        if ((!is_long && op != MFI_OP_BININT && op != MFI_OP_BININT1 && op != MFI_OP_BININT2) ||
+            size - 1 > 7)
+            break;
+        const unsigned shift = 64 - 8 * size;
+        const uint64_t top = mfi_little(k->at + 1 + is_long, 8) << shift;
+        const int64_t with_sign = (int64_t)top >> shift;
+        k->op = k->at;
+        k->at += 1 + is_long + size;
+        r = MFI_PUSH(
+            b->integer(c, is_long || op == MFI_OP_BININT ? with_sign : (int64_t)(top >> shift)));
+    }
+    return r;
+}
+
 #define MFI_INTEGER(name, size, value)                                                             \
     MFI_OP(name) {                                                                                 \
         uint64_t x;                                                                                \
-        const int r = mfi_take_number(d, k, (size), &x);                                           \
-        return MFI_UNLIKELY(r != 0) ? r : MFI_PUSH(b->integer(c, (value)));                        \
+        int r = mfi_take_number(d, k, (size), &x);                                                 \
+        MFI_RETURN_IF_BAD(r);                                                                      \
+        r = MFI_PUSH(b->integer(c, (value)));                                                      \
+        return MFI_UNLIKELY(r != 0) ? r : take_ints(MFI_PASS);                                     \
     }
 MFI_INTEGER(BININT, 4, (int32_t)(uint32_t)x)
 MFI_INTEGER(BININT1, 1, (int64_t)x)
@@ -126,14 +170,17 @@ MFI_INLINE int take_long(MFI_MACHINE, unsigned width) {
 }
 
 MFI_OP(LONG1) {
-    return take_long(MFI_PASS, 1);
+    const int r = take_long(MFI_PASS, 1);
+    return MFI_UNLIKELY(r != 0) ? r : take_ints(MFI_PASS);
 }
 
 /* The lengths of LONG4 and BINSTRING are signed. */
 MFI_INLINE int not_negative(struct mfi_decoder *d, struct mfi_cursor *k) {
     const int r = mfi_need(d, k, 4);
     MFI_RETURN_IF_BAD(r);
-    return k->at[3] < 0x80 ? 0 : mfi_decode_fail(d, k, MAYFLY_E_PICKLE, "its length is negative");
+    return k->at[3] < 0x80
+               ? 0
+               : mfi_decode_fail(d, MFI_AT(k), MAYFLY_E_PICKLE, "its length is negative");
 }
 
 MFI_OP(LONG4) {
@@ -160,7 +207,7 @@ MFI_INLINE int take_str(MFI_MACHINE, unsigned width) {
     uint64_t size;
     const int r = mfi_take_block(d, k, width, &data, &size);
     MFI_RETURN_IF_BAD(r);
-    return MFI_PUSH(b->str(c, (const char *)data, (size_t)size, d->end));
+    return then_memoize(MFI_PASS, MFI_PUSH(b->str(c, (const char *)data, (size_t)size, d->end)));
 }
 
 MFI_OP(SHORT_BINUNICODE) {
@@ -176,12 +223,12 @@ MFI_OP(BINUNICODE8) {
 }
 
 MFI_OP(UNICODE) {
-    const int r = mfi_line_unescaped(d, k);
+    const int r = mfi_take_line_text(d, k, mfi_line_unescaped);
     return r != 0 ? r : MFI_PUSH(b->str(c, d->text.data, d->text.size, NULL));
 }
 
 MFI_OP(STRING) {
-    const int r = mfi_line_quoted(d, k);
+    const int r = mfi_take_line_text(d, k, mfi_line_quoted);
     return r != 0 ? r : MFI_PUSH(b->old_str(c, d->text.data, d->text.size));
 }
 
@@ -230,7 +277,7 @@ MFI_OP(READONLY_BUFFER) {
 /* ---- containers */
 
 MFI_OP(EMPTY_LIST) {
-    return MFI_PUSH(b->list(c, NULL, 0));
+    return then_memoize(MFI_PASS, MFI_PUSH(b->list(c, NULL, 0)));
 }
 
 MFI_OP(EMPTY_TUPLE) {
@@ -238,7 +285,7 @@ MFI_OP(EMPTY_TUPLE) {
 }
 
 MFI_OP(EMPTY_DICT) {
-    return MFI_PUSH(b->dict(c));
+    return then_memoize(MFI_PASS, MFI_PUSH(b->dict(c)));
 }
 
 MFI_OP(EMPTY_SET) {
@@ -271,7 +318,7 @@ MFI_INLINE int even(MFI_MACHINE, size_t count) {
     (void)c;
     return MFI_LIKELY(count % 2 == 0 || b->trace != NULL)
                ? 0
-               : mfi_decode_fail(d, k, MAYFLY_E_PICKLE, "a key without a value");
+               : mfi_decode_fail(d, MFI_AT(k), MAYFLY_E_PICKLE, "a key without a value");
 }
 
 MFI_OP(DICT) {
@@ -346,13 +393,13 @@ MFI_OP(MEMOIZE) {
 
 MFI_OP(PUT) {
     uint64_t number;
-    const int r = mfi_line_number(d, k, &number);
+    const int r = mfi_take_line_number(d, k, &number);
     return r != 0 ? r : memo_put(MFI_PASS, number);
 }
 
 MFI_OP(GET) {
     uint64_t number;
-    const int r = mfi_line_number(d, k, &number);
+    const int r = mfi_take_line_number(d, k, &number);
     return r != 0 ? r : memo_get(MFI_PASS, number);
 }
 
@@ -375,10 +422,10 @@ MFI_INLINE mfi_slot named(MFI_MACHINE) {
     for (int i = 0; i < 2; i++) {
         const char *text;
         size_t size;
-        if (mfi_decode_line(d, k, &text, &size) < 0)
+        if (mfi_take_line(d, k, &text, &size) < 0)
             return 0;
         if (size == 0) {
-            (void)mfi_decode_fail(d, k, MAYFLY_E_PICKLE, "the name is empty");
+            (void)mfi_decode_fail(d, MFI_AT(k), MAYFLY_E_PICKLE, "the name is empty");
             return 0;
         }
         slots[i] = b->str(c, text, size, NULL);
@@ -408,7 +455,7 @@ MFI_INLINE int take_extension(MFI_MACHINE, unsigned width) {
     const int r = mfi_take_number(d, k, width, &code);
     MFI_RETURN_IF_BAD(r);
     if (code == 0 || code > INT32_MAX)
-        return mfi_decode_fail(d, k, MAYFLY_E_PICKLE, "extension codes are positive");
+        return mfi_decode_fail(d, MFI_AT(k), MAYFLY_E_PICKLE, "extension codes are positive");
     return MFI_PUSH(b->extension(c, (uint32_t)code, mfi_offset(d, k)));
 }
 
@@ -455,7 +502,7 @@ MFI_OP(OBJ) {
     const int r = unmark(d, k, &items, &count);
     MFI_RETURN_IF_BAD(r);
     if (count == 0)
-        return mfi_decode_underflow(d, k);
+        return mfi_decode_underflow(d, MFI_AT(k));
     return replace(MFI_PASS, count, b->instance(c, items[0], items + 1, count - 1));
 }
 
@@ -470,7 +517,7 @@ MFI_OP(BUILD) {
 MFI_OP(PERSID) {
     const char *text;
     size_t size;
-    const int r = mfi_decode_line(d, k, &text, &size);
+    const int r = mfi_take_line(d, k, &text, &size);
     MFI_RETURN_IF_BAD(r);
     const mfi_slot id = b->str(c, text, size, NULL);
     return id == 0 ? built_failed(MFI_PASS) : MFI_PUSH(b->persistent(c, id));
@@ -489,8 +536,8 @@ MFI_OP(PROTO) {
     const int r = mfi_take_number(d, k, 1, &protocol);
     MFI_RETURN_IF_BAD(r);
     if (protocol > 5 && b->trace == NULL)
-        return mfi_decode_fail(d, k, MAYFLY_E_PICKLE, "protocol %d is not known: 0 to 5 are",
-                               (int)protocol);
+        return mfi_decode_fail(d, MFI_AT(k), MAYFLY_E_PICKLE,
+                               "protocol %d is not known: 0 to 5 are", (int)protocol);
     d->protocol = (int)protocol;
     return 0;
 }
@@ -515,14 +562,14 @@ MFI_INLINE int mfi_decode(struct mfi_decoder *d, const struct mfi_builder *b, vo
     d->mark_count = 0;
     if (d->stack == NULL) {
         k->op = k->at;
-        r = mfi_decode_grow(d, k);
+        r = mfi_grow(d, k);
         MFI_RETURN_IF_BAD(r);
     }
     d->fence = k->sp = d->stack;
     do {
         k->op = k->at;
         if (MFI_UNLIKELY(k->at == d->end)) {
-            r = mfi_decode_more(d, k, 1);
+            r = mfi_more(d, k, 1);
             MFI_RETURN_IF_BAD(r);
         }
         switch (*k->at++) {
@@ -533,10 +580,10 @@ MFI_INLINE int mfi_decode(struct mfi_decoder *d, const struct mfi_builder *b, vo
             MFI_OPCODES(MFI_CASE)
 #undef MFI_CASE
         default:
-            r = mfi_decode_fail(d, k, MAYFLY_E_PICKLE, "unknown opcode 0x%02x", *k->op);
+            r = mfi_decode_fail(d, MFI_AT(k), MAYFLY_E_PICKLE, "unknown opcode 0x%02x", *k->op);
         }
         if (b->trace != NULL && r >= 0) {
-            const int traced = b->trace(c, k);
+            const int traced = b->trace(c, MFI_AT(k));
             if (traced < 0)
                 return traced;
         }

@@ -53,8 +53,8 @@ void mfi_native_texts(mayfly_doc *doc, unsigned native, mayfly_value module, may
 /* The plain value that such a call gives; absent: it has to stay a call, or the document failed. */
 mayfly_value mfi_native_call(mayfly_doc *doc, unsigned native, mayfly_value arguments);
 
-/* The instance that functools.partial(cls.__new__, cls, *args, **keywords)() gives, which is how the
- * protocols before 4 say NEWOBJ_EX; absent: it is something else, or the document failed. */
+/* The instance that functools.partial(cls.__new__, cls, *args, **keywords)() gives, which is how
+ * the protocols before 4 say NEWOBJ_EX; absent: it is something else, or the document failed. */
 mayfly_value mfi_partial_call(mayfly_doc *doc, mayfly_value partial, mayfly_value arguments);
 
 /* Whether all that a value reaches is plain data, and nests no deeper than that (survey.c). */

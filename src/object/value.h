@@ -362,6 +362,9 @@ uint64_t mfi_hash_seed(void); /* of this process */
 int64_t mfi_keys_find(const struct mfi_keys *keys, mayfly_value key, struct mfi_equality *equality);
 int64_t mfi_keys_find_text(const struct mfi_keys *keys, const char *text, size_t size);
 int64_t mfi_keys_add(mayfly_doc *doc, struct mfi_keys **keys, mayfly_value key);
+/* Many at once, in turn with values, which go to `values` (room for all). */
+int mfi_keys_add_pairs(mayfly_doc *doc, struct mfi_keys **keys, const mayfly_value *pairs,
+                       size_t count, mayfly_value *values);
 int mfi_keys_remove(mayfly_doc *doc, struct mfi_keys **keys, size_t position);
 struct mfi_keys *mfi_keys_none(mayfly_doc *doc);
 mayfly_value mfi_dict_new(mayfly_doc *doc, mayfly_kind kind);

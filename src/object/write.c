@@ -79,7 +79,7 @@ static char *begin_rare(struct mfi_writer *w, char *q, void *node) {
 /* Writes a value, or begins a level for it. */
 MFI_INLINE char *put_value(struct mfi_writer *w, char *q, mayfly_value v) {
     if (mfi_is_int(v))
-        return mfi_put_int(&w->e, q, mfi_word_int(v));
+        return mfi_put_int(q, mfi_word_int(v));
     if (mfi_is_float(v))
         return mfi_put_float(q, mfi_word_float(v));
     if (!mfi_is_node(v)) {

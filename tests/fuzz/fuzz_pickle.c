@@ -82,8 +82,9 @@ static void copy(mayfly_doc *doc) {
     check(mayfly_doc_failed(to, &error) == 0);
     check(mayfly_equal(copied, copied, &error) == 1);
     check(mayfly_equal(copied, mayfly_doc_root(doc), &error) >= 0);
-    char *bytes = written(doc, mayfly_doc_root(doc), 5, &size);
-    char *again = written(to, copied, 5, &size_again);
+    /* without documents, which know how they were read */
+    char *bytes = written(NULL, mayfly_doc_root(doc), 5, &size);
+    char *again = written(NULL, copied, 5, &size_again);
     check((bytes == NULL) == (again == NULL));
     check(bytes == NULL || (size == size_again && memcmp(bytes, again, size) == 0));
     free(bytes);
