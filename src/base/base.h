@@ -111,11 +111,16 @@ enum { MFI_NAME_RANDOM = 13 }; /* characters: 13 of 32 are 65 bits */
 
 /* Fills `data` from this thread's pool of the kernel's random bytes; what is handed out is wiped
  * from the pool, and a forked child starts with an empty one. 0 or -errno (no source at all). */
-/* Memory of whole huge pages, zeroed (pages.c): `size` is a multiple of MFI_HUGE. NULL: no memory.
- */
-enum { MFI_HUGE = 2 << 20 };
+/* Memory of huge pages (pages.c), of 2, 4 or 8 MiB, not zeroed. NULL: no memory. Some of what is
+ * freed is kept for the next. */
+enum { MFI_HUGE = 2 << 20, MFI_HUGE_MOST = 8 << 20 };
+size_t mfi_pages_size(size_t least); /* the smallest that has room; 0: there is none */
 void *mfi_pages_alloc(size_t size);
 void mfi_pages_free(void *memory, size_t size);
+/* realloc(3) and free(3) for an array whose sizes are powers of two: of such pages where it is as
+ * large as these are, else from malloc(3). */
+void *mfi_pages_resize(void *old, size_t old_size, size_t size);
+void mfi_pages_release(void *memory, size_t size);
 /* Says of memory from malloc(3) that it will be used as a whole. */
 void mfi_pages_advise(void *memory, size_t size);
 

@@ -66,7 +66,10 @@ int mfi_decode_more(struct mfi_decoder *d, struct mfi_cursor *k, uint64_t need) 
 /* A larger array of words, counted as memory. NULL: refused. */
 static void *larger(struct mfi_decoder *d, const struct mfi_cursor *k, void *old, size_t capacity,
                     size_t *ret_capacity) {
-    const size_t wanted = capacity == 0 ? 256 : 2 * capacity;
+    enum { FIRST = 256, MANY = 16 << 10, HUGE_WORDS = MFI_HUGE / sizeof(uint64_t) };
+    size_t wanted = capacity == 0 ? FIRST : 2 * capacity;
+    if (wanted >= MANY && wanted < HUGE_WORDS && 4 * (uint64_t)MFI_HUGE < d->max_bytes - *d->bytes)
+        wanted = HUGE_WORDS;
     const uint64_t more = (wanted - capacity) * sizeof(uint64_t);
     if (more > d->max_bytes || *d->bytes > d->max_bytes - more) {
         (void)mfi_decode_fail(d, k, MAYFLY_E_LIMIT,
@@ -74,13 +77,11 @@ static void *larger(struct mfi_decoder *d, const struct mfi_cursor *k, void *old
                               (unsigned long long)d->max_bytes);
         return NULL;
     }
-    void *grown = mfi_sys.realloc(old, wanted * sizeof(uint64_t));
+    void *grown = mfi_pages_resize(old, capacity * sizeof(uint64_t), wanted * sizeof(uint64_t));
     if (grown == NULL) {
         (void)mfi_decode_fail(d, k, -ENOMEM, "no memory for %zu bytes", wanted * sizeof(uint64_t));
         return NULL;
     }
-    if (more >= MFI_HUGE)
-        mfi_pages_advise(grown, wanted * sizeof(uint64_t));
     *d->bytes += more;
     d->own_bytes += more;
     *ret_capacity = wanted;
@@ -107,10 +108,11 @@ int mfi_decode_mark_room(struct mfi_decoder *d, const struct mfi_cursor *k) {
         return mfi_decode_fail(d, k, MAYFLY_E_LIMIT, "more than %llu marks are open: max_depth",
                                (unsigned long long)d->max_marks);
     size_t capacity;
-    size_t *grown = larger(d, k, d->marks, d->mark_capacity, &capacity);
+    size_t *grown = larger(d, k, d->marks, d->mark_room, &capacity);
     if (grown == NULL)
         return d->code;
     d->marks = grown;
+    d->mark_room = capacity;
     d->mark_capacity = capacity < d->max_marks ? capacity : (size_t)d->max_marks;
     return 0;
 }
@@ -126,9 +128,9 @@ void mfi_decoder_forget(struct mfi_decoder *d) {
 void mfi_decoder_free(struct mfi_decoder *d) {
     *d->bytes -= d->own_bytes;
     d->own_bytes = 0;
-    free(d->stack);
-    free(d->marks);
-    free(d->memo);
+    mfi_pages_release(d->stack, (size_t)(d->limit - d->stack) * sizeof *d->stack);
+    mfi_pages_release(d->marks, d->mark_room * sizeof *d->marks);
+    mfi_pages_release(d->memo, d->memo_capacity * sizeof *d->memo);
     mfi_map_free(&d->sparse);
     mfi_buffer_free(&d->text);
 }

@@ -41,9 +41,9 @@ struct mfi_decoder {
     struct mfi_source source;
 
     mfi_slot *stack, *limit, *fence;
-    size_t *marks; /* heights of the stack */
-    size_t mark_count, mark_capacity;
-    mfi_slot *memo; /* by number; 0: nothing */
+    size_t *marks;                               /* heights of the stack */
+    size_t mark_count, mark_capacity, mark_room; /* room: what is allocated */
+    mfi_slot *memo;                              /* by number; 0: nothing */
     size_t memo_size, memo_capacity;
     uint64_t memo_count;    /* how many numbers are taken */
     struct mfi_map sparse;  /* number + 1 -> slot, for numbers far beyond memo_size */

@@ -26,8 +26,8 @@ struct mfi_chunk {
 
 struct mfi_block {
     struct mfi_block *next, **before;
-    size_t size; /* of data */
-    uint64_t unused;
+    size_t size;  /* of data */
+    size_t slack; /* what it has beyond what was asked for; then it is of huge pages */
     char data[];
 };
 
@@ -57,10 +57,17 @@ static void free_input(mayfly_doc *doc) {
     doc->input_size = 0;
 }
 
+static void free_block(struct mfi_block *block) {
+    if (block->slack != 0)
+        mfi_pages_free(block, sizeof *block + block->size);
+    else
+        free(block);
+}
+
 static void free_blocks(struct mfi_block *block) {
     while (block != NULL) {
         struct mfi_block *next = block->next;
-        free(block);
+        free_block(block);
         block = next;
     }
 }
@@ -84,8 +91,9 @@ void mayfly_doc_free(mayfly_doc **doc_at) {
     free_input(doc);
     mfi_uses_free(doc);
     if (doc->scratch != NULL) {
-        free(doc->scratch->stack);
-        free(doc->scratch->memo);
+        const struct mfi_scratch *scratch = doc->scratch;
+        mfi_pages_release(scratch->stack, scratch->stack_size * sizeof *scratch->stack);
+        mfi_pages_release(scratch->memo, scratch->memo_size * sizeof *scratch->memo);
         free(doc->scratch);
     }
     free(doc);
@@ -227,6 +235,32 @@ static struct mfi_block *take_spare(mayfly_doc *doc, size_t size) {
     return best;
 }
 
+/* How many bytes of huge pages a block should be; 0: none. What rounding wastes may be a third of
+ * the document. */
+static size_t pages_for(const mayfly_doc *doc, size_t total) {
+    enum { LEAST = 256 << 10 };
+    const size_t pages = total < LEAST ? 0 : mfi_pages_size(total + 1);
+    if (pages == 0 || pages > doc->max_bytes - doc->bytes)
+        return 0;
+    return 2 * (doc->slack + pages - total) <= doc->bytes - doc->slack + total ? pages : 0;
+}
+
+/* Memory for a block, with what the old one has. */
+static struct mfi_block *move_block(struct mfi_block *old, size_t total, bool pages) {
+    if (!pages && (old == NULL || old->slack == 0)) {
+        struct mfi_block *block = mfi_sys.realloc(old, total);
+        if (block != NULL && total >= 2 * (size_t)MFI_HUGE)
+            mfi_pages_advise(block, total);
+        return block;
+    }
+    struct mfi_block *block = pages ? mfi_pages_alloc(total) : mfi_sys.malloc(total);
+    if (block != NULL && old != NULL) {
+        memcpy(block, old, sizeof *old + old->size);
+        free_block(old);
+    }
+    return block;
+}
+
 static struct mfi_block *resize_block(mayfly_doc *doc, struct mfi_block *old, size_t size) {
     struct mfi_block *block = old == NULL ? take_spare(doc, size) : NULL;
     if (block != NULL) {
@@ -234,17 +268,20 @@ static struct mfi_block *resize_block(mayfly_doc *doc, struct mfi_block *old, si
         return block;
     }
     const size_t before = old == NULL ? 0 : old->size + sizeof *old;
-    if (count_bytes(doc, size + sizeof *block - before) < 0)
+    const size_t slack = old == NULL ? 0 : old->slack;
+    const size_t pages = pages_for(doc, size + sizeof *block);
+    const size_t total = pages != 0 ? pages : size + sizeof *block;
+    if (count_bytes(doc, total - before) < 0)
         return NULL;
-    block = mfi_sys.realloc(old, size + sizeof *block);
+    block = move_block(old, total, pages != 0);
     if (block == NULL) {
-        doc->bytes -= size + sizeof *block - before;
-        (void)mfi_doc_fail(doc, -ENOMEM, "no memory for %zu bytes", size);
+        doc->bytes -= total - before;
+        (void)mfi_doc_fail(doc, -ENOMEM, "no memory for %zu bytes", total);
         return NULL;
     }
-    if (size >= 2 * (size_t)MFI_HUGE)
-        mfi_pages_advise(block, size);
-    block->size = size;
+    block->slack = total - (size + sizeof *block);
+    block->size = total - sizeof *block;
+    doc->slack += block->slack - slack;
     if (old == NULL) {
         link_block(&doc->blocks, block);
         return block;
@@ -253,6 +290,20 @@ static struct mfi_block *resize_block(mayfly_doc *doc, struct mfi_block *old, si
     if (block->next != NULL)
         block->next->before = &block->next;
     return block;
+}
+
+static struct mfi_block *block_of(void *memory) {
+    return (struct mfi_block *)(void *)((char *)memory - offsetof(struct mfi_block, data));
+}
+
+void mfi_doc_drop(mayfly_doc *doc, void *memory, size_t size) {
+    if (size < LARGE_ARRAY)
+        return;
+    struct mfi_block *block = block_of(memory);
+    unlink_block(block);
+    doc->bytes -= block->size + sizeof *block;
+    doc->slack -= block->slack;
+    free_block(block);
 }
 
 void *mfi_doc_grow(mayfly_doc *doc, void *old, size_t size, size_t *want) {
@@ -270,7 +321,7 @@ void *mfi_doc_grow(mayfly_doc *doc, void *old, size_t size, size_t *want) {
     }
     struct mfi_block *block = NULL;
     if (size >= LARGE_ARRAY)
-        block = (struct mfi_block *)(void *)((char *)old - offsetof(struct mfi_block, data));
+        block = block_of(old);
     struct mfi_block *grown = resize_block(doc, block, *want);
     if (grown == NULL)
         return NULL;

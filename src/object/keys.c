@@ -342,6 +342,8 @@ static int make_index(mayfly_doc *doc, struct mfi_keys *keys, size_t slots) {
             at = (at + 1) & mask;
         index[at] = slot;
     }
+    if (old != NULL)
+        mfi_doc_drop(doc, old, ((size_t)old_mask + 1) * sizeof *old);
     keys->index = index;
     keys->mask = mask;
     return 0;

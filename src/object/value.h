@@ -286,6 +286,7 @@ struct mayfly_doc {
     struct mfi_chunk *chunks, *current;
     struct mfi_block *blocks, *spare;
     uint64_t bytes, max_bytes;
+    uint64_t slack; /* of bytes, what blocks have beyond what was asked for */
     mayfly_value root;
     mayfly_value empty; /* the empty tuple, once there is one */
     struct mfi_keys *shapes[MFI_SHAPES];
@@ -314,6 +315,9 @@ MFI_INLINE void *mfi_doc_alloc(mayfly_doc *doc, size_t size) {
 /* An array that grows: from `size` bytes at `old` (NULL: none) to at least *want, which receives
  * what there is. Large ones are blocks of their own. NULL and the document failed; `old` stays. */
 void *mfi_doc_grow(mayfly_doc *doc, void *old, size_t size, size_t *want);
+
+/* Gives an array of that size back, if it is large. */
+void mfi_doc_drop(mayfly_doc *doc, void *memory, size_t size);
 
 /* Remembers the first failure; returns the code. */
 int mfi_doc_fail(mayfly_doc *doc, int code, const char *format, ...) MFI_PRINTF(3, 4);
