@@ -27,13 +27,15 @@
  * (MAYFLY_FIELD_ARRAY, MAYFLY_FIELD_COUNTED, MAYFLY_FIELD_ENUM_ARRAY, MAYFLY_FIELD_STRUCT_COUNTED,
  * MAYFLY_FIELD_POINTER_COUNTED, ...).
  *
- * In Python    a struct is a dict, or an instance of the class that MAYFLY_CLASS names; char * a
- *              str, NULL is None; bytes are bytes; arrays are lists; an enum is the str of its
- * name. Pointers     keep what they are: two to one struct are one dict, shared, and two to one
- * struct when loaded; what points to itself does so again; so do pointers to the whole object. A
- * pointer into the middle of a struct or array becomes one to a copy. Memory       what loading
- * allocates comes from malloc(3), one block for each text, array and struct that is pointed to.
- * mayfly_struct_clear frees them all.
+ * In Python a struct is a dict, or an instance of the class that MAYFLY_CLASS names; char * is a
+ * str, NULL is None; bytes are bytes; arrays are lists; an enum is the str of its name.
+ *
+ * Pointers keep what they are: two to one struct are one dict, shared, and two to one struct when
+ * loaded; what points to itself does so again; so do pointers to the whole object. A pointer into
+ * the middle of a struct or array becomes one to a copy.
+ *
+ * What loading allocates comes from malloc(3), one block for each text, array and struct that is
+ * pointed to. mayfly_struct_clear frees them all.
  */
 #ifndef MAYFLY_STRUCT_H
 #define MAYFLY_STRUCT_H
