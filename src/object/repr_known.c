@@ -103,7 +103,8 @@ static void print_counter(struct mfi_printer *p, mayfly_value v) {
         qsort(order, count, sizeof *order, by_count);
     mfi_print_text(p, count == 0 ? "Counter(" : "Counter({");
     for (size_t i = 0; i < count && !mfi_print_full(p); i++) {
-        (void)mayfly_pair(v, sortable ? order[i].index : i, &key, &value);
+        if (!mayfly_pair(v, sortable ? order[i].index : i, &key, &value))
+            break; /* a counter of what are no pairs */
         mfi_print_text(p, i == 0 ? "" : ", ");
         mfi_print(p, key);
         mfi_print_text(p, ": ");
