@@ -70,12 +70,41 @@ MFI_INLINE bool has_shape(const struct mfi_keys *keys, const mayfly_value *pairs
 
 enum { LARGEST_SHAPE = 256 };
 
+/* Whether no key is more than a text or number, which compare without looking any further. */
+static bool are_plain(const mayfly_value *pairs, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (!mfi_is_int(pairs[2 * i]) && !mfi_is(pairs[2 * i], MAYFLY_STR))
+            return false;
+    return true;
+}
+
+/* A large dict comes in pieces: its index is made when all are there. */
+static int append_pending(mayfly_doc *doc, struct mfi_dict *dict, const mayfly_value *pairs,
+                          size_t count) {
+    if (!dict->keys->pending && mfi_stack_push(&doc->pending, mfi_node_value(dict).bits) < 0)
+        return mfi_doc_fail(doc, -ENOMEM, "no memory for a dict");
+    return mfi_keys_append_pairs(doc, &dict->keys, pairs, count, dict->values);
+}
+
+int mfi_dicts_settle(mayfly_doc *doc) {
+    int r = 0;
+    for (size_t i = 0; i < doc->pending.count && r == 0; i++) {
+        struct mfi_dict *dict = mfi_node_of(mfi_word(doc->pending.items[i]));
+        r = mfi_keys_settle(doc, dict->keys, dict->values);
+    }
+    doc->pending.count = 0;
+    return r;
+}
+
 /* Fills an empty dict from keys and values that alternate. */
 int mfi_dict_fill(mayfly_doc *doc, struct mfi_dict *dict, const mayfly_value *pairs, size_t count) {
     if (MFI_UNLIKELY(dict->keys->count != 0 || count == 0 || count > LARGEST_SHAPE)) {
+        const bool large = count > LARGEST_SHAPE && dict->keys->count == 0;
         int r = value_room(doc, dict, dict->keys->count + count);
-        if (r == 0 && count > LARGEST_SHAPE)
-            return mfi_keys_add_pairs(doc, &dict->keys, pairs, count, dict->values);
+        if (r == 0 && (dict->keys->pending || large) && are_plain(pairs, count))
+            return append_pending(doc, dict, pairs, count);
+        if (r == 0 && dict->keys->pending)
+            r = mfi_dicts_settle(doc);
         for (size_t i = 0; i < count && r == 0; i++)
             r = mfi_dict_set(doc, dict, pairs[2 * i], pairs[2 * i + 1]);
         return r;

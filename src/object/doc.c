@@ -90,6 +90,7 @@ void mayfly_doc_free(mayfly_doc **doc_at) {
     free_blocks(doc->spare);
     free_input(doc);
     mfi_uses_free(doc);
+    mfi_stack_free(&doc->pending);
     if (doc->scratch != NULL) {
         const struct mfi_scratch *scratch = doc->scratch;
         mfi_pages_release(scratch->stack, scratch->stack_size * sizeof *scratch->stack);
@@ -134,6 +135,7 @@ void mayfly_doc_reset(mayfly_doc *doc) {
     mfi_uses_free(doc);
     memset(doc->shapes, 0, sizeof doc->shapes);
     doc->none = NULL;
+    doc->pending.count = 0;
     memset(doc->texts, 0, sizeof doc->texts);
     doc->root = doc->empty = (mayfly_value){0};
     doc->failure.code = 0;

@@ -377,8 +377,8 @@ static size_t slots_for(size_t slots, size_t count) {
     return slots;
 }
 
-/* Makes keys that may be changed, with room for `more` of them. */
-static int room_for(mayfly_doc *doc, struct mfi_keys **keys_at, size_t more) {
+/* Makes keys that may be changed, with room for `more` in the array. */
+static int array_room(mayfly_doc *doc, struct mfi_keys **keys_at, size_t more) {
     struct mfi_keys *keys = *keys_at;
     if (keys->shared) {
         const size_t spare = keys->count < 4 ? 4 : keys->count;
@@ -401,7 +401,16 @@ static int room_for(mayfly_doc *doc, struct mfi_keys **keys_at, size_t more) {
         keys->keys = grown;
         keys->capacity = (uint32_t)(bytes / sizeof *grown < MOST ? bytes / sizeof *grown : MOST);
     }
-    const size_t slots = (size_t)keys->mask + 1;
+    return 0;
+}
+
+/* And in the index. */
+static int room_for_one(mayfly_doc *doc, struct mfi_keys **keys_at) {
+    const int r = array_room(doc, keys_at, 1);
+    if (r < 0)
+        return r;
+    struct mfi_keys *keys = *keys_at;
+    const size_t slots = (size_t)keys->mask + 1, count = (size_t)keys->count + 1;
     if (count > FEW && (keys->mask == 0 || 3 * count > 2 * slots))
         return make_index(doc, keys, slots_for(keys->mask == 0 ? 4 * FEW : slots, count));
     return 0;
@@ -414,8 +423,12 @@ static int not_compared(mayfly_doc *doc, int code) {
 
 static int check_key(mayfly_doc *doc, mayfly_value key) {
     const mayfly_kind kind = mfi_kind(key);
-    if (MFI_LIKELY(kind == MAYFLY_STR || kind == MAYFLY_INT) || mfi_hashable(key))
+    if (MFI_LIKELY(kind == MAYFLY_STR || kind == MAYFLY_INT))
         return 0;
+    /* an object may be compared with others as a whole, and have any dict in it */
+    const int r = kind == MAYFLY_OBJECT ? mfi_dicts_settle(doc) : 0;
+    if (r < 0 || mfi_hashable(key))
+        return r;
     return mfi_doc_fail(doc, -EINVAL, "a %s cannot be a key: it %s", mayfly_kind_name(kind),
                         kind == MAYFLY_TUPLE || kind == MAYFLY_FROZENSET
                             ? "holds what can change, or nests too deep"
@@ -444,7 +457,7 @@ int64_t mfi_keys_add(mayfly_doc *doc, struct mfi_keys **keys_at, mayfly_value ke
         if (found != -1)
             return found >= 0 ? found : not_compared(doc, (int)found);
     }
-    r = room_for(doc, keys_at, 1);
+    r = room_for_one(doc, keys_at);
     if (r < 0)
         return r;
     struct mfi_keys *keys = *keys_at;
@@ -454,26 +467,43 @@ int64_t mfi_keys_add(mayfly_doc *doc, struct mfi_keys **keys_at, mayfly_value ke
     return keys->count++;
 }
 
-/* Hashes a few keys ahead of entering them, so that their slots are fetched side by side. */
-int mfi_keys_add_pairs(mayfly_doc *doc, struct mfi_keys **keys_at, const mayfly_value *pairs,
-                       size_t count, mayfly_value *values) {
+/* Texts and numbers only. */
+int mfi_keys_append_pairs(mayfly_doc *doc, struct mfi_keys **keys_at, const mayfly_value *pairs,
+                          size_t count, mayfly_value *values) {
+    const int r = array_room(doc, keys_at, count);
+    if (r < 0)
+        return r;
+    struct mfi_keys *keys = *keys_at;
+    keys->pending = 1;
+    for (size_t i = 0; i < count; i++) {
+        values[keys->count] = pairs[2 * i + 1];
+        keys->keys[keys->count++] = pairs[2 * i];
+    }
+    return 0;
+}
+
+/* Hashes a few keys ahead of entering them, so that their slots are fetched side by side. What
+ * comes twice moves the others up: never beyond those that are still to be read. */
+int mfi_keys_settle(mayfly_doc *doc, struct mfi_keys *keys, mayfly_value *values) {
     enum { AHEAD = 32 };
     uint32_t hashes[AHEAD];
-    int r = room_for(doc, keys_at, count > FEW ? count : FEW + 1);
-    struct mfi_keys *keys = *keys_at;
-    for (size_t from = 0; from < count && r == 0; from += AHEAD, pairs += (size_t)2 * AHEAD) {
-        const size_t some = count - from < AHEAD ? count - from : AHEAD;
-        for (size_t i = 0; i < some && r == 0; i++) {
-            r = check_key(doc, pairs[2 * i]);
-            hashes[i] = r < 0 ? 0 : mfi_hash(pairs[2 * i]);
+    const uint32_t count = keys->count;
+    keys->count = 0;
+    keys->pending = 0;
+    int r = make_index(doc, keys, slots_for((size_t)4 * FEW, count));
+    for (uint32_t from = 0; from < count && r == 0; from += AHEAD) {
+        const uint32_t some = count - from < AHEAD ? count - from : AHEAD;
+        for (uint32_t i = 0; i < some; i++) {
+            hashes[i] = mfi_hash(keys->keys[from + i]);
             __builtin_prefetch(&keys->index[hashes[i] & keys->mask], 1);
         }
-        for (size_t i = 0; i < some && r == 0; i++) {
-            const int64_t at = enter(doc, keys, pairs[2 * i], hashes[i]);
+        for (uint32_t i = 0; i < some && r == 0; i++) {
+            const mayfly_value value = values[from + i];
+            const int64_t at = enter(doc, keys, keys->keys[from + i], hashes[i]);
             if (at < 0)
                 r = (int)at;
             else
-                values[at] = pairs[2 * i + 1];
+                values[at] = value;
         }
     }
     return r;

@@ -501,8 +501,13 @@ int mfi_read_one(struct mfi_reading *reading, struct mfi_cursor *k, mayfly_value
     struct mfi_decoder *d = &reading->d;
     d->protocol = 0;
     int r = mfi_decode(d, &values, reading, k, &slot);
-    if (r < 0)
+    if (r < 0) {
+        reading->doc->pending.count = 0;
         return d->code != 0 ? d->code : r;
+    }
+    r = mfi_dicts_settle(reading->doc);
+    if (r < 0)
+        return mfi_decode_fail(d, k, r, "%s", reading->doc->failure.message);
     const mayfly_load_options *options = &reading->options;
     if ((options->flags & MAYFLY_PLAIN_ONLY) || options->max_nesting != 0) {
         r = mfi_survey(value_of(slot), plain_only(reading), options->max_nesting, d->operation,

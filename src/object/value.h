@@ -95,8 +95,9 @@ struct mfi_list {
 struct mfi_keys {
     uint32_t count;
     uint32_t capacity;
-    uint32_t mask;   /* of the index; 0: there is none, few keys are looked at one by one */
-    uint32_t shared; /* by several dicts: not to be changed */
+    uint32_t mask;    /* of the index; 0: there is none, few keys are looked at one by one */
+    uint32_t shared;  /* by several dicts: not to be changed */
+    uint32_t pending; /* of a dict that is being read: no index yet, keys may be there twice */
     mayfly_value *keys;
     uint64_t *index; /* hash in the upper half, position + 1 in the lower; 0: free */
 };
@@ -275,6 +276,12 @@ struct mfi_scratch {
     size_t stack_size, memo_size;
 };
 
+/* A stack of words (map.c). */
+struct mfi_stack {
+    uint64_t *items;
+    size_t count, capacity;
+};
+
 /* Texts that name plain data before protocol 5: in CPython they are the same objects as equal ones
  * among the data, if these stand in a program. */
 enum { MFI_TEXT_BUILTINS, MFI_TEXT_BYTEARRAY, MFI_TEXT_COMPLEX, MFI_TEXTS };
@@ -290,7 +297,8 @@ struct mayfly_doc {
     mayfly_value root;
     mayfly_value empty; /* the empty tuple, once there is one */
     struct mfi_keys *shapes[MFI_SHAPES];
-    struct mfi_keys *none; /* no keys at all */
+    struct mfi_keys *none;    /* no keys at all */
+    struct mfi_stack pending; /* dicts whose keys are */
     struct mfi_uses *uses;
     mayfly_value texts[MFI_TEXTS]; /* where the stream had them, for the writer; or absent */
     struct mfi_scratch *scratch;   /* what reading needed, if it is to be read into again */
@@ -366,9 +374,12 @@ uint64_t mfi_hash_seed(void); /* of this process */
 int64_t mfi_keys_find(const struct mfi_keys *keys, mayfly_value key, struct mfi_equality *equality);
 int64_t mfi_keys_find_text(const struct mfi_keys *keys, const char *text, size_t size);
 int64_t mfi_keys_add(mayfly_doc *doc, struct mfi_keys **keys, mayfly_value key);
-/* Many at once, in turn with values, which go to `values` (room for all). */
-int mfi_keys_add_pairs(mayfly_doc *doc, struct mfi_keys **keys, const mayfly_value *pairs,
-                       size_t count, mayfly_value *values);
+/* Many at once, in turn with values, which go to `values` (room for all). They are pending until
+ * mfi_keys_settle makes the index, of the right size at once. */
+int mfi_keys_append_pairs(mayfly_doc *doc, struct mfi_keys **keys, const mayfly_value *pairs,
+                          size_t count, mayfly_value *values);
+int mfi_keys_settle(mayfly_doc *doc, struct mfi_keys *keys, mayfly_value *values);
+int mfi_dicts_settle(mayfly_doc *doc); /* all that are pending */
 int mfi_keys_remove(mayfly_doc *doc, struct mfi_keys **keys, size_t position);
 struct mfi_keys *mfi_keys_none(mayfly_doc *doc);
 mayfly_value mfi_dict_new(mayfly_doc *doc, mayfly_kind kind);
@@ -394,12 +405,6 @@ static inline size_t mfi_map_bytes(const struct mfi_map *map) {
 uint64_t *mfi_map_at(struct mfi_map *map, uint64_t key);
 uint64_t *mfi_map_find(const struct mfi_map *map, uint64_t key); /* NULL: not there */
 void mfi_map_free(struct mfi_map *map);
-
-/* A stack of words (map.c). */
-struct mfi_stack {
-    uint64_t *items;
-    size_t count, capacity;
-};
 
 int mfi_stack_push(struct mfi_stack *stack, uint64_t word); /* 0 or -ENOMEM */
 void mfi_stack_free(struct mfi_stack *stack);

@@ -517,6 +517,39 @@ static void O4_a_policy_allows_exactly_what_it_has(void **state) {
     }
 }
 
+/* Batches of a large dict, in which every key comes three times; then a key that is no text. */
+static void O4_of_a_key_that_comes_again_the_last_value_counts_in_large_dicts(void **state) {
+    (void)state;
+    enum { KEYS = 900, TIMES = 3 };
+    static char data[64 << 10];
+    size_t size = 0;
+    data[size++] = '}';
+    for (int time = 0; time < TIMES; time++) {
+        data[size++] = '(';
+        for (int i = 0; i < KEYS; i++)
+            size += (size_t)snprintf(data + size, sizeof data - size, "U%ckey %d%c%c%c",
+                                     4 + (i > 9) + (i > 99) + 1, i, 'M', time + 1, 0);
+        data[size++] = 'u';
+    }
+    memcpy(data + size, "(NK\7)K\x08u.", 9);
+    size += 9;
+    mayfly_auto(mayfly_doc) doc = loaded(data, size);
+    const mayfly_value root = mayfly_doc_root(doc);
+    mayfly_value key, value;
+    int64_t n = 0;
+    assert_int_equal(mayfly_count(root), KEYS + 2);
+    for (size_t i = 0; i < KEYS; i++) {
+        char name[16];
+        (void)snprintf(name, sizeof name, "key %zu", i);
+        assert_true(mayfly_pair(root, i, &key, &value));
+        assert_string_equal(mayfly_str_get(key, NULL), name);
+        mft_ok(mayfly_int_get(mayfly_get(root, name), &n, &mft_error));
+        assert_int_equal(n, TIMES);
+    }
+    mft_ok(mayfly_int_get(mayfly_dict_get(root, mayfly_none_new(doc)), &n, &mft_error));
+    assert_int_equal(n, 7);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         MFT(O4_known_classes_are_what_python_prints_in_every_protocol),
@@ -530,6 +563,7 @@ int main(void) {
         MFT(O4_every_global_is_listed_once_with_its_first_place),
         MFT(O4_a_policy_is_read_line_by_line),
         MFT(O4_a_policy_allows_exactly_what_it_has),
+        MFT(O4_of_a_key_that_comes_again_the_last_value_counts_in_large_dicts),
     };
     return MFT_MAIN(tests);
 }
