@@ -43,6 +43,7 @@ struct mfi_level {
     uint8_t kind;
     uint8_t by_items; /* items: ADDITEMS instead of APPENDS */
     uint8_t late;     /* what is on the stack is taken off at the end */
+    uint8_t effect;   /* object: a call for its effect, whose result is thrown away */
     uint8_t taking;   /* object: a part of it was written that an opcode has to take */
 };
 

@@ -95,15 +95,24 @@ static char *go_keywords(struct mfi_writer *w, char *q, struct mfi_level *level,
                            object->keywords);
 }
 
-static char *make_object(struct mfi_writer *w, char *q, struct mfi_object *object) {
+/* What is stored may be wanted, and a reader would not know that it is not. */
+static char *store_made(struct mfi_writer *w, char *q, const struct mfi_level *level) {
+    const struct mfi_object *object = level->node;
+    const bool is_all =
+        (object->items.bits | object->pairs.bits | object->state.bits | object->then.bits) == 0;
+    return level->effect && is_all && level->later.first == 0 ? q
+                                                              : mfi_write_store(w, q, level->node);
+}
+
+static char *make_object(struct mfi_writer *w, char *q, const struct mfi_level *level) {
+    struct mfi_object *object = level->node;
     static const enum mfi_opcode makers[] = {MFI_OP_REDUCE, MFI_OP_NEWOBJ, MFI_OP_NEWOBJ_EX,
                                              MFI_OP_OBJ};
     mfi_node_unflag(object, MFI_UNDERWAY);
     if (!by_partial(w, object))
-        return mfi_write_store(w, mfi_put(q, makers[object->form]), object);
+        return store_made(w, mfi_put(q, makers[object->form]), level);
     q = mfi_put(mfi_put(mfi_put(q, MFI_OP_NONE), MFI_OP_TUPLE), MFI_OP_BUILD);
-    q = mfi_put(mfi_put(q, MFI_OP_EMPTY_TUPLE), MFI_OP_REDUCE);
-    return mfi_write_store(w, q, object);
+    return store_made(w, mfi_put(mfi_put(q, MFI_OP_EMPTY_TUPLE), MFI_OP_REDUCE), level);
 }
 
 char *mfi_write_drop_object(struct mfi_writer *w, char *q, const struct mfi_level *level) {
@@ -161,6 +170,16 @@ static char *go_taken(struct mfi_writer *w, char *q, struct mfi_level *level, ma
     return v.bits == 0 ? q : mfi_write_value(w, q, v);
 }
 
+static char *go_then(struct mfi_writer *w, char *q, struct mfi_level *level,
+                     const struct mfi_object *object, uint64_t n) {
+    const size_t depth = w->depth;
+    const mayfly_value call = object->then.bits == 0 ? object->then : mfi_part(object->then, n);
+    CHECKED(go_taken(w, q, level, call, MFI_OP_POP, MFI_STAGE_END));
+    if (w->depth > depth)
+        w->levels[depth].effect = 1;
+    return q;
+}
+
 static char *go_object(struct mfi_writer *w, char *q, struct mfi_level *level) {
     struct mfi_object *object = level->node;
     const uint64_t n = level->at & UINT32_MAX;
@@ -181,7 +200,7 @@ static char *go_object(struct mfi_writer *w, char *q, struct mfi_level *level) {
         return go_keywords(w, q, level, object);
     case MFI_STAGE_MAKE:
         level->at = stage(MFI_STAGE_LATER);
-        return make_object(w, q, object);
+        return make_object(w, q, level);
     case MFI_STAGE_LATER:
         return go_later(w, q, level);
     case MFI_STAGE_ITEMS:
@@ -196,9 +215,7 @@ static char *go_object(struct mfi_writer *w, char *q, struct mfi_level *level) {
         return go_taken(w, q, level, one_of(object->state, several, n), MFI_OP_BUILD,
                         MFI_STAGE_THEN);
     case MFI_STAGE_THEN:
-        return go_taken(w, q, level,
-                        object->then.bits == 0 ? mfi_word(0) : one_of(object->then, true, n),
-                        MFI_OP_POP, MFI_STAGE_END);
+        return go_then(w, q, level, object, n);
     default:
         return mfi_write_leave(w, q);
     }
