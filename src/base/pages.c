@@ -99,7 +99,7 @@ void *mfi_pages_resize(void *old, size_t old_size, size_t size) {
 }
 
 void mfi_pages_release(void *memory, size_t size) {
-    if (size >= MFI_HUGE && size <= MFI_HUGE_MOST)
+    if (memory != NULL && size >= MFI_HUGE && size <= MFI_HUGE_MOST)
         mfi_pages_free(memory, size);
     else
         free(memory);

@@ -43,6 +43,7 @@ static void give_scratch(struct mfi_decoder *d, mayfly_doc *doc) {
         (struct mfi_scratch){d->stack, d->memo, (size_t)(d->limit - d->stack), d->memo_capacity};
     d->own_bytes -= (doc->scratch->stack_size + doc->scratch->memo_size) * sizeof(mfi_slot);
     d->stack = d->limit = d->memo = NULL;
+    d->memo_capacity = 0;
 }
 
 static void release(const struct mfi_input *input) {
