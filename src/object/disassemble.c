@@ -396,9 +396,13 @@ static int list_one(struct listing *l, struct mfi_cursor *k) {
                    ? l->d->code
                    : mfi_fail(l->d->error, r, "disassemble", NULL, "%s",
                               r == -ENOMEM ? "no memory" : "writing the listing failed");
-    return flushed < 0 ? mfi_fail(l->d->error, flushed, "disassemble", NULL,
-                                  "writing the listing: %s", strerror(-flushed))
-                       : 0;
+    if (flushed < 0)
+        return mfi_fail(l->d->error, flushed, "disassemble", NULL, "writing the listing: %s",
+                        strerror(-flushed));
+    const size_t left = (size_t)(k->sp - l->d->stack) - 1 + l->d->mark_count;
+    return left == 0 ? 0
+                     : mfi_decode_fail(l->d, k, MAYFLY_E_PICKLE,
+                                       "%zu values or marks are left on the stack", left);
 }
 
 static void listing_free(struct listing *l) {

@@ -4,6 +4,10 @@
  * themselves: two values that are being compared already, or that equal the same third one as far
  * as is known, are taken for equal (Hopcroft and Karp's way with automata: classes are merged, so
  * that the work is bounded by the number of nodes and not of paths).
+ *
+ * A key is compared on the way with those that it might be. What turns out not to be it leaves no
+ * trace: the classes that it merged are taken apart again. What is the same key may have been so
+ * only because of what is taken for equal further out; if that is wrong, so is the whole.
  */
 #define _GNU_SOURCE
 #include <math.h>
@@ -16,36 +20,56 @@ enum { DEEPEST = 1000 };
 struct comparison {
     struct mfi_equality *equality;
     struct mfi_stack pairs; /* to be compared: a, b, a, b, ... */
-    struct mfi_map classes; /* of a node: another one of its class; 0: it stands for its class */
 };
 
 static void comparison_free(struct comparison *c) {
     mfi_stack_free(&c->pairs);
-    mfi_map_free(&c->classes);
 }
 
-static uint64_t class_of(struct mfi_map *classes, uint64_t node) {
-    uint64_t *up;
-    while ((up = mfi_map_find(classes, node)) != NULL && *up != 0) {
-        const uint64_t *further = mfi_map_find(classes, *up);
-        if (further != NULL && *further != 0)
-            *up = *further;
+/* ---- classes of nodes ------------------------------------------------------------------------ */
+
+/* In the map stands under a node another one of its class, or the size of the class of which it is
+ * the root, twice and one more; nothing: it is alone. The smaller class goes below the larger, and
+ * paths are not made shorter: so what was merged can be taken apart again. */
+
+static uint64_t root_of(const struct mfi_map *classes, uint64_t node, uint64_t *ret_size) {
+    const uint64_t *up;
+    while ((up = mfi_map_find(classes, node)) != NULL && *up != 0 && (*up & 1) == 0)
         node = *up;
-    }
+    *ret_size = up == NULL || *up == 0 ? 1 : *up >> 1;
     return node;
 }
 
+static int set_logged(struct mfi_equality *e, uint64_t node, uint64_t value) {
+    uint64_t *at = mfi_map_at(&e->classes, node);
+    if (at == NULL || mfi_stack_push(&e->log, node) < 0)
+        return -ENOMEM;
+    if (mfi_stack_push(&e->log, *at) < 0) {
+        e->log.count--;
+        return -ENOMEM;
+    }
+    *at = value;
+    return 0;
+}
+
 /* 1: they were in one class already; 0: now they are; -ENOMEM. */
-static int merge(struct mfi_map *classes, uint64_t a, uint64_t b) {
-    a = class_of(classes, a);
-    b = class_of(classes, b);
+static int merge(struct mfi_equality *e, uint64_t a, uint64_t b) {
+    uint64_t size_a, size_b;
+    a = root_of(&e->classes, a, &size_a);
+    b = root_of(&e->classes, b, &size_b);
     if (a == b)
         return 1;
-    uint64_t *up = mfi_map_at(classes, a);
-    if (up == NULL)
-        return -ENOMEM;
-    *up = b;
-    return 0;
+    const uint64_t small = size_a < size_b ? a : b, large = size_a < size_b ? b : a;
+    const int r = set_logged(e, large, (size_a + size_b) << 1 | 1);
+    return r < 0 ? r : set_logged(e, small, large);
+}
+
+/* Takes apart what was merged since the log had `count` words. */
+static void undo(struct mfi_equality *e, size_t count) {
+    while (e->log.count > count) {
+        const uint64_t before = e->log.items[--e->log.count];
+        *mfi_map_find(&e->classes, e->log.items[--e->log.count]) = before;
+    }
 }
 
 static int later(struct comparison *c, mayfly_value a, mayfly_value b) {
@@ -204,29 +228,18 @@ static int step(struct comparison *c, mayfly_value a, mayfly_value b) {
     if (ka != kb && !(is_bytes(ka) && is_bytes(kb)) && !(is_set(ka) && is_set(kb)))
         return 0;
     if (ka >= MAYFLY_LIST) { /* may contain itself */
-        struct mfi_map *proved = &c->equality->proved;
-        if (proved->count > 0 && class_of(proved, a.bits) == class_of(proved, b.bits))
-            return 1;
-        const int r = merge(&c->classes, a.bits, b.bits);
+        const int r = merge(c->equality, a.bits, b.bits);
         if (r != 0)
             return r;
     }
     return nodes(c, ka, mfi_node_of(a), mfi_node_of(b));
 }
 
-/* All that was taken for equal is equal. */
-static int keep_proved(struct comparison *c) {
-    int r = 0;
-    for (size_t i = 0; c->classes.slots != NULL && i <= c->classes.mask && r >= 0; i++)
-        if (c->classes.slots[2 * i] != 0 && c->classes.slots[2 * i + 1] != 0)
-            r = merge(&c->equality->proved, c->classes.slots[2 * i], c->classes.slots[2 * i + 1]);
-    return r < 0 ? r : 1;
-}
-
 int mfi_equal_in(struct mfi_equality *equality, mayfly_value a, mayfly_value b) {
     __attribute__((cleanup(comparison_free))) struct comparison c = {.equality = equality};
     if (equality->depth == DEEPEST)
         return MAYFLY_E_LIMIT;
+    const size_t begin = equality->log.count;
     equality->depth++;
     int r = later(&c, a, b);
     while (r > 0 && c.pairs.count > 0) {
@@ -235,11 +248,14 @@ int mfi_equal_in(struct mfi_equality *equality, mayfly_value a, mayfly_value b) 
         r = step(&c, mfi_word(x), mfi_word(y));
     }
     equality->depth--;
-    return r > 0 && equality->depth > 0 ? keep_proved(&c) : r;
+    if (r <= 0)
+        undo(equality, begin);
+    return r;
 }
 
 void mfi_equality_free(struct mfi_equality *equality) {
-    mfi_map_free(&equality->proved);
+    mfi_map_free(&equality->classes);
+    mfi_stack_free(&equality->log);
 }
 
 int mfi_equal(mayfly_value a, mayfly_value b) {

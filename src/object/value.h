@@ -414,10 +414,12 @@ void mfi_stack_free(struct mfi_stack *stack);
 
 /* Equality of whole values (equal.c): 1, 0 or -ENOMEM. */
 int mfi_equal(mayfly_value a, mayfly_value b);
-/* The same for a key that is met while others are compared: what was proved equal is remembered. */
+/* The same for a key that is met while others are compared: what is taken for equal is remembered.
+ */
 struct mfi_equality {
-    struct mfi_map proved; /* classes of equal nodes, as in struct comparison */
-    unsigned depth;        /* keys in keys */
+    struct mfi_map classes; /* of nodes (equal.c) */
+    struct mfi_stack log;   /* what stood in the map: node, value, node, value, ... */
+    unsigned depth;         /* keys in keys */
 };
 int mfi_equal_in(struct mfi_equality *equality, mayfly_value a, mayfly_value b);
 void mfi_equality_free(struct mfi_equality *equality);

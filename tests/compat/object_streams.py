@@ -12,6 +12,7 @@ import unittest
 import object_graphs as graphs
 from object_client import ALL, BYTES, Refused
 from object_report import short_hex
+from object_verdict import NUL_IN_LINE
 
 try:
     from test import pickletester
@@ -130,6 +131,8 @@ def by_pickletools(stream):
     out = io.StringIO()
     try:
         pickletools.dis(stream, out)
+    except UnicodeDecodeError:
+        raise
     except Exception:
         return out.getvalue(), True
     return out.getvalue(), False
@@ -138,7 +141,15 @@ def by_pickletools(stream):
 def compare_dis(tool, where, stream):
     if where == "a large int":
         return None  # which pickletools itself does not list unless told to
-    ours, theirs = disassembled(tool, stream), by_pickletools(stream)
+    try:
+        theirs = by_pickletools(stream)
+    except UnicodeDecodeError as error:
+        if error.encoding == "ascii":
+            return None  # names may be UTF-8, which pickletools does not know
+        theirs = "", True
+    ours = disassembled(tool, stream)
+    if theirs == ("", True) and ours[1]:
+        return None
     if ours == theirs:
         return None
     if ours[1] and theirs[1] and theirs[0].startswith(ours[0]):
@@ -178,7 +189,10 @@ def disassembly(tool, seed, count):
             damaged = bytearray(stream)
             for _ in range(rng.randrange(1, 4)):
                 damaged[rng.randrange(len(damaged))] = rng.randrange(256)
-            yield compare_dis(tool, f"{number} damaged", bytes(damaged[:rng.randrange(1, len(damaged) + 1)]))
+            damaged = bytes(damaged[:rng.randrange(1, len(damaged) + 1)])
+            # Of a \\ in a name pickletools makes an escape, and of a NUL in a number its end.
+            if b"\\" not in damaged and not NUL_IN_LINE.search(damaged):
+                yield compare_dis(tool, f"{number} damaged", damaged)
         if number % 10 == 0:
             both, out = io.BytesIO(stream * 2), io.StringIO()
             pickletools.dis(both, out)
