@@ -3,7 +3,7 @@
  * O1, O2: values in temporary files and buffers, and back; whose files are loaded, and whose not.
  */
 #define _GNU_SOURCE
-#include "../lib/harness.h"
+#include "../lib/pickles.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,17 +13,6 @@
 #include <unistd.h>
 
 #include "../lib/fault.h"
-
-static mayfly_doc *new_doc(void) {
-    mayfly_doc *doc = NULL;
-    mft_ok(mayfly_doc_new(NULL, &doc, &mft_error));
-    return doc;
-}
-
-static void assert_says(const char *what) {
-    if (strstr(mft_error.message, what) == NULL)
-        fail_msg("\"%s\" does not say \"%s\"", mft_error.message, what);
-}
 
 /* A record with `size` bytes of text; absent where the document has no room. */
 static mayfly_value record(mayfly_doc *doc, size_t size) {

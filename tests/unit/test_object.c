@@ -3,18 +3,12 @@
  * O3: values are built, looked at, changed, compared, copied and printed.
  */
 #define _GNU_SOURCE
-#include "../lib/harness.h"
+#include "../lib/pickles.h"
 
 #include <errno.h>
 #include <math.h>
 
 static const mayfly_value absent = {0};
-
-static mayfly_doc *new_doc(void) {
-    mayfly_doc *doc = NULL;
-    mft_ok(mayfly_doc_new(NULL, &doc, &mft_error));
-    return doc;
-}
 
 static mayfly_value str(mayfly_doc *doc, const char *text) {
     return mayfly_str_new(doc, text, MAYFLY_ALL);
@@ -27,12 +21,6 @@ static void assert_repr(mayfly_value value, const char *expected) {
     assert_string_equal(text, expected);
     assert_int_equal(size, strlen(expected));
     free(text);
-}
-
-static int64_t number(mayfly_value value) {
-    int64_t n = 0;
-    mft_ok(mayfly_int_get(value, &n, &mft_error));
-    return n;
 }
 
 /* The document's first failure is of this code, its message says this, and the document can begin

@@ -3,14 +3,11 @@
  * O6: values and pickles when there is no memory: told, or done without, and never a wrong result.
  */
 #define _GNU_SOURCE
-#include "../lib/harness.h"
+#include "../lib/pickles.h"
 
 #include <errno.h>
 
 #include "../lib/fault.h"
-
-/* A literal, which may hold NULs, as bytes and their number. */
-#define B(literal) (literal), sizeof(literal) - 1
 
 /* Globals, calls, an instance with a state, sets, numbers far apart in the memo, a call out of the
  * memo that is computed, text with escapes. */
@@ -25,7 +22,7 @@ static const char stream[] =
     "(icls\nInst\n"
     "e.";
 
-static mayfly_doc *loaded(void) {
+static mayfly_doc *sample(void) {
     mayfly_doc *doc = NULL;
     mft_ok(mayfly_loads(B(stream), NULL, &doc, &mft_error));
     return doc;
@@ -88,7 +85,7 @@ static int copy_it(void *context, mayfly_error *error) {
 
 static void O6_copying_and_comparing_without_memory_says_so(void **state) {
     (void)state;
-    mayfly_auto(mayfly_doc) doc = loaded();
+    mayfly_auto(mayfly_doc) doc = sample();
     starve(copy_it, doc, 5);
 }
 
@@ -110,7 +107,7 @@ static int print_it(void *context, mayfly_error *error) {
 
 static void O6_printing_without_memory_says_so(void **state) {
     (void)state;
-    mayfly_auto(mayfly_doc) doc = loaded();
+    mayfly_auto(mayfly_doc) doc = sample();
     starve(print_it, doc, 3);
 }
 

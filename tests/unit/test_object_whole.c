@@ -3,18 +3,12 @@
  * O3: whole values: equal, copied, printed, found by a path; and the documents that own them.
  */
 #define _GNU_SOURCE
-#include "../lib/harness.h"
+#include "../lib/pickles.h"
 
 #include <errno.h>
 #include <math.h>
 
 #include "../lib/fault.h"
-
-static mayfly_doc *new_doc(void) {
-    mayfly_doc *doc = NULL;
-    mft_ok(mayfly_doc_new(NULL, &doc, &mft_error));
-    return doc;
-}
 
 static mayfly_value str(mayfly_doc *doc, const char *text) {
     return mayfly_str_new(doc, text, MAYFLY_ALL);

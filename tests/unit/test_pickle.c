@@ -3,39 +3,13 @@
  * O2, O4: pickles out of and into memory, descriptors, streams; what they name, and what they may.
  */
 #define _GNU_SOURCE
-#include "../lib/harness.h"
+#include "../lib/pickles.h"
 
 #include <errno.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "../../src/base/sys.h"
-
-/* A literal, which may hold NULs, as bytes and their number. */
-#define B(literal) (literal), sizeof(literal) - 1
-
-static mayfly_doc *new_doc(void) {
-    mayfly_doc *doc = NULL;
-    mft_ok(mayfly_doc_new(NULL, &doc, &mft_error));
-    return doc;
-}
-
-static mayfly_doc *loaded(const void *data, size_t size) {
-    mayfly_doc *doc = NULL;
-    mft_ok(mayfly_loads(data, size, NULL, &doc, &mft_error));
-    return doc;
-}
-
-static void assert_says(const char *what) {
-    if (strstr(mft_error.message, what) == NULL)
-        fail_msg("\"%s\" does not say \"%s\"", mft_error.message, what);
-}
-
-static int64_t number(mayfly_value value) {
-    int64_t n = -1;
-    mft_ok(mayfly_int_get(value, &n, &mft_error));
-    return n;
-}
 
 static mayfly_value plain(mayfly_doc *doc) {
     const mayfly_value list = mayfly_list_new(doc), dict = mayfly_dict_new(doc);

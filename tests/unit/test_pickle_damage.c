@@ -3,27 +3,7 @@
  * O6: pickles that were cut off or changed on their way.
  */
 #define _GNU_SOURCE
-#include "../lib/harness.h"
-
-/* A literal, which may hold NULs, as bytes and their number. */
-#define B(literal) (literal), sizeof(literal) - 1
-
-static mayfly_doc *loaded(const void *data, size_t size) {
-    mayfly_doc *doc = NULL;
-    mft_ok(mayfly_loads(data, size, NULL, &doc, &mft_error));
-    return doc;
-}
-
-static void refused(const void *data, size_t size, const mayfly_load_options *options, int code) {
-    mayfly_doc *doc = NULL;
-    mft_fails(code, mayfly_loads(data, size, options, &doc, &mft_error));
-    assert_null(doc);
-}
-
-static void assert_says(const char *what) {
-    if (strstr(mft_error.message, what) == NULL)
-        fail_msg("\"%s\" does not say \"%s\"", mft_error.message, what);
-}
+#include "../lib/pickles.h"
 
 static const struct {
     const char *data;

@@ -3,15 +3,12 @@
  * O4, O6: pickles that were made to do harm cost the memory that is allowed, and nothing else.
  */
 #define _GNU_SOURCE
-#include "../lib/harness.h"
+#include "../lib/pickles.h"
 
 #include <errno.h>
 #include <unistd.h>
 
 #include "../../src/base/sys.h"
-
-/* A literal, which may hold NULs, as bytes and their number. */
-#define B(literal) (literal), sizeof(literal) - 1
 
 /* ---- streams --------------------------------------------------------------------------------- */
 
@@ -45,23 +42,6 @@ static void put_number(struct stream *s, const char *op, uint32_t number) {
     put(s, op, 1);
     for (int i = 0; i < 4; i++, number >>= 8)
         put(s, &(char){(char)number}, 1);
-}
-
-static mayfly_doc *loaded(const void *data, size_t size) {
-    mayfly_doc *doc = NULL;
-    mft_ok(mayfly_loads(data, size, NULL, &doc, &mft_error));
-    return doc;
-}
-
-static void refused(const void *data, size_t size, const mayfly_load_options *options, int code) {
-    mayfly_doc *doc = NULL;
-    mft_fails(code, mayfly_loads(data, size, options, &doc, &mft_error));
-    assert_null(doc);
-}
-
-static void assert_says(const char *what) {
-    if (strstr(mft_error.message, what) == NULL)
-        fail_msg("\"%s\" does not say \"%s\"", mft_error.message, what);
 }
 
 /* ---- memory, seen from below ----------------------------------------------------------------- */

@@ -3,29 +3,9 @@
  * O4: classes that are known, what pickles name, and what a policy lets them name.
  */
 #define _GNU_SOURCE
-#include "../lib/harness.h"
+#include "../lib/pickles.h"
 
 #include <errno.h>
-
-/* A literal, which may hold NULs, as bytes and their number. */
-#define B(literal) (literal), sizeof(literal) - 1
-
-static mayfly_doc *loaded(const void *data, size_t size) {
-    mayfly_doc *doc = NULL;
-    mft_ok(mayfly_loads(data, size, NULL, &doc, &mft_error));
-    return doc;
-}
-
-static void assert_says(const char *what) {
-    if (strstr(mft_error.message, what) == NULL)
-        fail_msg("\"%s\" does not say \"%s\"", mft_error.message, what);
-}
-
-static int64_t number(mayfly_value value) {
-    int64_t n = -1;
-    mft_ok(mayfly_int_get(value, &n, &mft_error));
-    return n;
-}
 
 /* ---- known classes --------------------------------------------------------------------------- */
 
