@@ -60,7 +60,8 @@ MAYFLY_API MAYFLY_MUST_CHECK int mayfly_dump_fd_sized(size_t options_size, mayfl
                                                       mayfly_error *error); /* as above */
 
 /* Loads the pickle at the position of a file, a FILE or a descriptor; the position is then behind
- * it (of a pipe, too: not a byte more is read).
+ * it (of a pipe, too: not a byte more is read). After an error a file's and a seekable descriptor's
+ * is where it was.
  *
  * ret        as mayfly_loads
  *

@@ -195,10 +195,11 @@ int mayfly_load_sized(size_t options_size, mayfly_file *file, const mayfly_load_
     return r < 0 || moved >= 0 ? r : (int)moved;
 }
 
-/* From what cannot be read ahead: not a byte more than the pickle has. */
-static int load_exactly(size_t options_size, const mayfly_load_options *options,
-                        ssize_t (*read)(void *, void *, size_t), void *from, mayfly_doc **ret,
-                        mayfly_error *error) {
+/* From what is read as it goes; `exact`: not a byte more than the pickle has, for what cannot be
+ * taken back. *ret_used: how much it has. */
+static int load_going(size_t options_size, const mayfly_load_options *options,
+                      ssize_t (*read)(void *, void *, size_t), void *from, bool exact,
+                      mayfly_doc **ret, uint64_t *ret_used, mayfly_error *error) {
     mayfly_load_options known;
     mayfly_doc *doc;
     int r = mfi_options_import(&known, sizeof known, options, options_size, "load", error);
@@ -212,8 +213,9 @@ static int load_exactly(size_t options_size, const mayfly_load_options *options,
     struct mfi_cursor k = {0};
     mayfly_value root;
     mfi_reading_init(&reading, doc, &known, "load", NULL, error);
-    mfi_stream_init(&stream, &reading.d, read, from, true);
+    mfi_stream_init(&stream, &reading.d, read, from, exact);
     r = mfi_read_one(&reading, &k, &root);
+    *ret_used = reading.d.before + (r == 0 ? (uint64_t)(k.at - reading.d.begin) : 0);
     mfi_decoder_free(&reading.d);
     mfi_stream_free(&stream);
     if (r == 0)
@@ -225,12 +227,19 @@ static int load_exactly(size_t options_size, const mayfly_load_options *options,
 
 int mayfly_load_stream_sized(size_t options_size, FILE *stream, const mayfly_load_options *options,
                              mayfly_doc **ret, mayfly_error *error) {
-    return load_exactly(options_size, options, mfi_read_stdio, stream, ret, error);
+    uint64_t used;
+    return load_going(options_size, options, mfi_read_stdio, stream, true, ret, &used, error);
 }
 
 int mayfly_load_fd_sized(size_t options_size, int fd, const mayfly_load_options *options,
                          mayfly_doc **ret, mayfly_error *error) {
-    return load_exactly(options_size, options, mfi_read_descriptor, &fd, ret, error);
+    uint64_t used = 0;
+    const off_t at = mfi_sys.lseek(fd, 0, SEEK_CUR);
+    int r = load_going(options_size, options, mfi_read_descriptor, &fd, at < 0, ret, &used, error);
+    if (at < 0)
+        return r;
+    const off_t moved = mfi_sys.lseek(fd, r == 0 ? at + (off_t)used : at, SEEK_SET);
+    return r < 0 || moved >= 0 ? r : mfi_fail_call(error, (int)moved, "seek", NULL, -1);
 }
 
 /* ---- paths ----------------------------------------------------------------------------------- */

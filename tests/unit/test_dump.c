@@ -525,6 +525,32 @@ static void O4_a_file_that_stays_in_memory_counts(void **state) {
                                &again, &mft_error));
 }
 
+/* A descriptor that has a position is read in blocks, and its position is put right. */
+static void O1_a_file_by_its_descriptor_is_left_behind_the_pickle(void **state) {
+    (void)state;
+    mayfly_auto(mayfly_doc) doc = new_doc();
+    mayfly_auto(mayfly_doc) again = NULL;
+    FILE *file = tmpfile();
+    assert_non_null(file);
+    const int fd = fileno(file);
+    for (size_t i = 0; i < 3; i++)
+        mft_ok(mayfly_dump_fd(doc, record(doc, i), &(mayfly_dump_options){.protocol = 2}, fd,
+                              &mft_error));
+    assert_int_equal(write(fd, "tail", 4), 4);
+    assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+    for (size_t i = 0; i < 3; i++) {
+        mft_ok(mayfly_load_fd(fd, NULL, &again, &mft_error));
+        assert_record(again, i);
+    }
+    const off_t behind = lseek(fd, 0, SEEK_CUR);
+    mft_fails(MAYFLY_E_PICKLE, mayfly_load_fd(fd, NULL, &again, &mft_error));
+    assert_int_equal(lseek(fd, 0, SEEK_CUR), behind);
+    char tail[8] = "";
+    assert_int_equal(read(fd, tail, 8), 4);
+    assert_string_equal(tail, "tail");
+    assert_int_equal(fclose(file), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         MFT(O1_a_dump_is_read_by_others_under_its_name_and_goes_when_closed),
@@ -545,6 +571,7 @@ int main(void) {
         MFT(O6_every_call_may_fail_and_nothing_is_left),
         MFT(O6_memory_may_end_anywhere),
         MFT(O4_a_file_that_stays_in_memory_counts),
+        MFT(O1_a_file_by_its_descriptor_is_left_behind_the_pickle),
     };
     return MFT_MAIN(tests);
 }
