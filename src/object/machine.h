@@ -75,7 +75,9 @@ MFI_OP(POP) {
 
 MFI_OP(DUP) {
     const int r = have(d, k, 1);
-    return r != 0 ? r : MFI_PUSH(b->hold(c, k->sp[-1]));
+    MFI_RETURN_IF_BAD(r);
+    b->stored(c, k->sp[-1]); /* as if in the memo: to pop one of the two is not to throw it away */
+    return MFI_PUSH(b->hold(c, k->sp[-1]));
 }
 
 MFI_OP(FLOAT) {
