@@ -217,7 +217,8 @@ int mayfly_capture_sized(size_t options_size, unsigned streams,
 
 /* What the file has by now: children that go on writing change the text no more. */
 static int measure(struct part *part, mayfly_error *error) {
-    const int64_t size = mayfly_file_size(part->sink.file, error);
+    const int flushed = mayfly_file_flush(part->sink.file, error); /* forgets what it has read */
+    const int64_t size = flushed < 0 ? flushed : mayfly_file_size(part->sink.file, error);
     if (size < 0)
         return (int)size;
     part->sink.end = (uint64_t)size;
