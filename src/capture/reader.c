@@ -16,7 +16,7 @@
 
 #include "capture.h"
 
-enum { PIECE = 64 * 1024, LONGEST_LINE = 1 << 20, PIPE_SIZE = 1 << 20 };
+enum { PIECE = 64 * 1024, LONGEST_LINE = 1 << 20, PIPE_SIZE = 1 << 20, ATTEMPTS = 3 };
 
 struct source {
     struct mfi_input *to;
@@ -246,9 +246,17 @@ static uint64_t ask(struct mfi_reader *reader, bool stop) {
     return mine;
 }
 
+/* A byte has room there: nothing but a test lets this fail. */
+static ssize_t wake(const struct mfi_reader *reader) {
+    ssize_t n = mfi_sys.write(reader->wake_write, "", 1);
+    for (int i = 1; n < 0 && i < ATTEMPTS; i++)
+        n = mfi_sys.write(reader->wake_write, "", 1);
+    return n;
+}
+
 int mfi_reader_wait(struct mfi_reader *reader, mayfly_error *error) {
     const uint64_t mine = ask(reader, false);
-    const ssize_t n = mfi_sys.write(reader->wake_write, "", 1);
+    const ssize_t n = wake(reader);
     if (n < 0)
         return mfi_fail_call(error, (int)n, "write", NULL, -1);
     mfi_reader_hold(reader);
@@ -258,7 +266,8 @@ int mfi_reader_wait(struct mfi_reader *reader, mayfly_error *error) {
     return 0;
 }
 
-/* Closing wakes it, and cannot fail. A callback that ends the process is in the thread itself. */
+/* Closing would wake it only if no forked child had the pipe, too. A callback that ends the process
+ * is in the thread itself. */
 int mfi_reader_stop(struct mfi_reader **at, mayfly_error *error) {
     struct mfi_reader *reader = *at;
     if (reader == NULL)
@@ -268,6 +277,7 @@ int mfi_reader_stop(struct mfi_reader **at, mayfly_error *error) {
         (void)answer(reader);
         return 0;
     }
+    (void)wake(reader);
     close_fd(&reader->wake_write);
     mfi_join(reader->thread);
     const int r = reader->tee_code;
