@@ -73,6 +73,7 @@ int cmd_file(const struct cli_values *values);
 int cmd_dir(const struct cli_values *values);
 int cmd_chunks(const struct cli_values *values);
 int cmd_run(const struct cli_values *values);
+int cmd_capture(const struct cli_values *values);
 int cmd_write(const struct cli_values *values);
 int cmd_ls(const struct cli_values *values);
 int cmd_gc(const struct cli_values *values);

@@ -68,6 +68,13 @@ static const struct cli_option write_options[] = {
     {0},
 };
 
+static const struct cli_option capture_options[] = {
+    {"stdout", 'o', "FILE", "the standard output goes there, all or nothing, and is not shown"},
+    {"stderr", 'e', "FILE", "the standard error, likewise; both may be the same file"},
+    {"quiet-on-success", 'q', NULL, "show what is not in a file only if the command fails"},
+    {0},
+};
+
 static const struct cli_option ls_options[] = {
     {"json", 0, NULL, "print JSON"},
     {0},
@@ -177,6 +184,17 @@ const struct cli_command cli_commands[] = {
      "\n"
      "Exit status: 0; that of COMMAND; 1 when it could not be replaced.\n",
      write_options, cmd_write},
+    {"capture", "-- COMMAND [ARG...]", "run a command and show its output when it has ended",
+     "What it prints is held back and shown as a whole, or with --quiet-on-success only if\n"
+     "it fails, as chronic does: for cron. If standard output and standard error are the\n"
+     "same (a terminal, a log), so is the order of what was written. What processes print\n"
+     "that outlive the command is not waited for. Signals are passed on.\n"
+     "\n"
+     "    mayfly capture --quiet-on-success -- backup /home\n"
+     "    mayfly capture --stdout out.txt --stderr err.txt -- make check\n"
+     "\n"
+     "Exit status: that of COMMAND; 1 when its output could not be kept or shown.\n",
+     capture_options, cmd_capture},
     {"ls", "", "list what is temporary: whose, how big, how old, and whether anybody has it",
      "Each process that made something with a name holds a lease: 'held' while it lives,\n"
      "'inherited' while a process lives to which it was passed on, 'orphaned' after that.\n",

@@ -174,6 +174,23 @@ int mfi_privileged(void);
 /* The value, or NULL where there is none, where it is empty, and in a privileged process. */
 const char *mfi_getenv(const char *name);
 
+/* ---- stdio's buffers (stdio.c) --------------------------------------------------------------- */
+
+/* The stream that stdio has for the descriptor 1 or 2. Between the two, no other thread prints to
+ * it. */
+void mfi_stdio_lock(int fd);
+void mfi_stdio_unlock(int fd);
+
+/* Writes what is gathered. 0 or -errno; then it is still there, and ferror(3) as it was. */
+int mfi_stdio_flush(int fd);
+
+/* Forgets what is gathered. */
+void mfi_stdio_forget(int fd);
+
+/* Its descriptor is a terminal and is to become something else for a while: has it flush lines then
+ * and afterwards, even if its first text is printed in between. */
+void mfi_stdio_keep_lines(int fd);
+
 /* ---- results -------------------------------------------------------------------------------- */
 
 /* Closes with the result that mattered first: keeps `first` if it failed. */

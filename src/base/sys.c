@@ -134,6 +134,52 @@ static int sys_dup(int fd, int least) {
     RESULT(int, fcntl(fd, F_DUPFD_CLOEXEC, least));
 }
 
+static int sys_dup_to(int fd, int to, int inherited) {
+    RESULT_RETRY(int, dup3(fd, to, inherited ? 0 : O_CLOEXEC));
+}
+
+static int sys_is_inherited(int fd) {
+    const int flags = fcntl(fd, F_GETFD);
+    return flags < 0 ? -errno : (flags & FD_CLOEXEC) == 0;
+}
+
+static int sys_is_terminal(int fd) {
+    return isatty(fd);
+}
+
+static int sys_set_append(int fd) {
+    const int flags = fcntl(fd, F_GETFL);
+    if (flags < 0)
+        return -errno;
+    RESULT(int, fcntl(fd, F_SETFL, flags | O_APPEND));
+}
+
+static int sys_pipe(int *ret_read, int *ret_write, int size) {
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return -errno;
+    if (fcntl(ends[0], F_SETFL, O_NONBLOCK) < 0) {
+        const int code = -errno;
+        (void)close(ends[0]);
+        (void)close(ends[1]);
+        return code;
+    }
+    if (size > 0) /* a user with many of them gets a smaller one */
+        (void)fcntl(ends[1], F_SETPIPE_SZ, size);
+    *ret_read = ends[0];
+    *ret_write = ends[1];
+    return 0;
+}
+
+static int sys_readable(int fd) {
+    int count = 0;
+    return ioctl(fd, FIONREAD, &count) < 0 ? -errno : count;
+}
+
+static int sys_poll(struct pollfd *fds, int count) {
+    RESULT_RETRY(int, poll(fds, (nfds_t)count, -1));
+}
+
 static int sys_flock(int fd, int operation) {
     RESULT_RETRY(int, flock(fd, operation));
 }

@@ -14,6 +14,7 @@
 #define MFI_SYS_H
 
 #include <dirent.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
@@ -47,6 +48,13 @@
     X(int, fsync, (int fd), (fd))                                                                  \
     X(int, fdatasync, (int fd), (fd))                                                              \
     X(int, dup, (int fd, int least), (fd, least))                                                  \
+    X(int, dup_to, (int fd, int to, int inherited), (fd, to, inherited))                           \
+    X(int, is_inherited, (int fd), (fd))                                                           \
+    X(int, is_terminal, (int fd), (fd))                                                            \
+    X(int, set_append, (int fd), (fd))                                                             \
+    X(int, pipe, (int *ret_read, int *ret_write, int size), (ret_read, ret_write, size))           \
+    X(int, readable, (int fd), (fd))                                                               \
+    X(int, poll, (struct pollfd * fds, int count), (fds, count))                                   \
     X(int, flock, (int fd, int operation), (fd, operation))                                        \
     X(int, lock_owner, (int fd, int wait), (fd, wait))                                             \
     X(int, lock_holder, (int fd, int *ret_pid), (fd, ret_pid))                                     \
@@ -107,7 +115,16 @@
  *
  * map_file maps a file for reading, and for writing that nobody else sees.
  *
- * set_inherited: whether exec(2) leaves the descriptor open.
+ * set_inherited: whether exec(2) leaves the descriptor open. is_inherited tells; -EBADF: it is
+ * closed.
+ *
+ * dup_to makes `to` another descriptor of what `fd` is, closing what it was, in one step.
+ *
+ * set_append: every write goes to the end, whoever makes it.
+ *
+ * pipe makes one that holds `size` bytes if that is allowed (0: what is usual); reading from it
+ * gives -EAGAIN where nothing is to be read. readable tells how many bytes lie in it. poll waits
+ * for as long as it takes.
  *
  * allocate makes room on the disk for `size` bytes, so that a mapping cannot fault for lack of it.
  *
