@@ -82,14 +82,15 @@ typedef struct mayfly_batch_result {
  * target     replaced when everything has succeeded, else left alone
  * ret        tells how much it was; NULL: not wanted
  *
- * Errors:    as mayfly_batches_open, mayfly_batches_next, mayfly_batches_combine; what `work`
- * returns Safety:    thread any | fork any | signal no Since:     0.1 (contract P4) */
-#define mayfly_batch_run(inputs, count, target, options, ...)                                      \
-    mayfly_batch_run_sized(sizeof(mayfly_batch_options), inputs, count, target, options,           \
-                           sizeof(mayfly_batch_result), __VA_ARGS__)
+ * Errors:    as mayfly_batches_open, mayfly_batches_next, mayfly_batches_combine;
+ *            what `work` returns
+ * Safety:    thread any | fork any | signal no
+ * Since:     0.1 (contract P4) */
+#define mayfly_batch_run(...)                                                                      \
+    mayfly_batch_run_sized(sizeof(mayfly_batch_options), sizeof(mayfly_batch_result), __VA_ARGS__)
 MAYFLY_API MAYFLY_MUST_CHECK int
-mayfly_batch_run_sized(size_t options_size, const char *const *inputs, size_t count,
-                       const char *target, const mayfly_batch_options *options, size_t result_size,
+mayfly_batch_run_sized(size_t options_size, size_t result_size, const char *const *inputs,
+                       size_t count, const char *target, const mayfly_batch_options *options,
                        mayfly_batch_result *ret, mayfly_error *error);
 
 /* ---- step by step: for several batches at a time --------------------------------------------- */
@@ -101,8 +102,8 @@ mayfly_batch_run_sized(size_t options_size, const char *const *inputs, size_t co
  *            as mayfly_temporary_directory
  * Safety:    thread any | fork any | signal no
  * Since:     0.1 (contract P4) */
-#define mayfly_batches_open(inputs, count, ...)                                                    \
-    mayfly_batches_open_sized(sizeof(mayfly_batch_options), inputs, count, __VA_ARGS__)
+#define mayfly_batches_open(...)                                                                   \
+    mayfly_batches_open_sized(sizeof(mayfly_batch_options), __VA_ARGS__)
 MAYFLY_API MAYFLY_MUST_CHECK int mayfly_batches_open_sized(size_t options_size,
                                                            const char *const *inputs, size_t count,
                                                            const mayfly_batch_options *options,
@@ -131,8 +132,8 @@ MAYFLY_API int mayfly_batches_next(mayfly_batches *batches, mayfly_batch *ret, m
  *            as mayfly_replace_begin, mayfly_file_write and mayfly_replace_commit
  * Safety:    thread one-object | fork: MAYFLY_E_FORKED in the child | signal no
  * Since:     0.1 (contract P4) */
-#define mayfly_batches_combine(batches, target, ...)                                               \
-    mayfly_batches_combine_sized(sizeof(mayfly_batch_result), batches, target, __VA_ARGS__)
+#define mayfly_batches_combine(...)                                                                \
+    mayfly_batches_combine_sized(sizeof(mayfly_batch_result), __VA_ARGS__)
 MAYFLY_API MAYFLY_MUST_CHECK int
 mayfly_batches_combine_sized(size_t result_size, mayfly_batches *batches, const char *target,
                              mayfly_batch_result *ret, mayfly_error *error);

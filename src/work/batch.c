@@ -330,9 +330,9 @@ static int work_on_all(mayfly_batches *batches, mayfly_error *error) {
     return r;
 }
 
-int mayfly_batch_run_sized(size_t options_size, const char *const *inputs, size_t count,
-                           const char *target, const mayfly_batch_options *options,
-                           size_t result_size, mayfly_batch_result *ret, mayfly_error *error) {
+int mayfly_batch_run_sized(size_t options_size, size_t result_size, const char *const *inputs,
+                           size_t count, const char *target, const mayfly_batch_options *options,
+                           mayfly_batch_result *ret, mayfly_error *error) {
     mayfly_auto(mayfly_batches) batches = NULL;
     mayfly_batch_result result = {0};
     int r = mayfly_batches_open_sized(options_size, inputs, count, options, &batches, error);

@@ -72,6 +72,12 @@ int mfi_json_open(const char *path, uint64_t max_size, struct mfi_json **ret, ma
     return 0;
 }
 
+/* `at`: bytes from the start of the window on. */
+static int fail_here(struct mfi_json *json, int at, int code, const char *what) {
+    return mfi_fail_at(&json->why, code, "json", json->path, json->offset + (at < 0 ? 0 : at),
+                       "record %llu: %s", (unsigned long long)json->number + 1, what);
+}
+
 /* ---- the window ------------------------------------------------------------------------------ */
 
 static int make_room(struct mfi_json *json) {
@@ -96,9 +102,7 @@ static int read_more(struct mfi_json *json) {
     if (json->end_of_input)
         return 0;
     if (json->size - json->start >= json->max_size)
-        return mfi_fail_at(&json->why, -EFBIG, "json", json->path, json->offset,
-                           "record %llu: longer than max_record",
-                           (unsigned long long)json->number + 1);
+        return fail_here(json, 0, -EFBIG, "longer than max_record");
     const int r = make_room(json);
     if (r < 0)
         return r;
@@ -146,11 +150,6 @@ static int look(struct mfi_json *json) {
 
 /* ---- values ---------------------------------------------------------------------------------- */
 
-static int fail_here(struct mfi_json *json, int at, int code, const char *what) {
-    return mfi_fail_at(&json->why, code, "json", json->path, json->offset + (at < 0 ? 0 : at),
-                       "record %llu: %s", (unsigned long long)json->number + 1, what);
-}
-
 /* One value, from the next byte on. 1, or a failure. */
 static int read_value(struct mfi_json *json, struct mfi_json_value *ret) {
     json_error_t why;
@@ -167,6 +166,10 @@ static int read_value(struct mfi_json *json, struct mfi_json_value *ret) {
         return mfi_fail_memory(&json->why, 0);
     if (value == NULL)
         return fail_here(json, why.position, MAYFLY_E_SYNTAX, why.text);
+    if ((uint64_t)why.position > json->max_size) {
+        json_decref(value);
+        return fail_here(json, 0, -EFBIG, "longer than max_record");
+    }
     *ret = (struct mfi_json_value){.text = json->buffer + json->start,
                                    .size = (size_t)why.position,
                                    .is_object = json_is_object(value),
