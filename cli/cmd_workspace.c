@@ -62,8 +62,12 @@ static int commit(mayfly_workspace *work) {
     sigset_t all, before;
     (void)sigfillset(&all);
     (void)sigprocmask(SIG_BLOCK, &all, &before);
-    const int r = mayfly_workspace_commit(work, NULL, &error);
+    size_t count = 0;
+    const int r = mayfly_workspace_commit(work, &count, &error);
     (void)sigprocmask(SIG_SETMASK, &before, NULL);
+    if (r < 0 && count > 0)
+        return cli_say(EXIT_FAILED, "%s; %zu results are in place all the same", error.message,
+                       count);
     return r < 0 ? cli_say(EXIT_FAILED, "%s; nothing was carried out", error.message) : EXIT_OK;
 }
 

@@ -57,11 +57,21 @@ int mfi_undo_prepare(struct mfi_undo *undo, const char *target, mayfly_error *er
     return has_no_links(r) ? 0 : mfi_fail_call(error, r, "linkat", target, -1);
 }
 
-int mfi_undo_go_back(struct mfi_undo *undo, const char *target, mayfly_file **made) {
-    if (!undo->existed) {
-        const int r = mayfly_file_unkeep(*made, NULL);
-        return mfi_first(r, mayfly_file_close(made, NULL));
-    }
+/* Only what was made: another process may have replaced it since. */
+static int take_away(const char *target, mayfly_file *made) {
+    struct stat mine, st;
+    const int fd = mayfly_file_fd(made, NULL);
+    int r = fd < 0 ? fd : mfi_sys.fstat(fd, &mine);
+    if (r == 0)
+        r = mfi_sys.fstatat(AT_FDCWD, target, &st, AT_SYMLINK_NOFOLLOW);
+    if (r == 0 && (mine.st_ino != st.st_ino || mine.st_dev != st.st_dev))
+        return 0;
+    return r < 0 ? r : mfi_sys.unlinkat(AT_FDCWD, target, 0);
+}
+
+int mfi_undo_go_back(struct mfi_undo *undo, const char *target, mayfly_file *made) {
+    if (!undo->existed)
+        return take_away(target, made);
     if (undo->slot == NULL)
         return -EOPNOTSUPP;
     const int r = mfi_sys.renameat(undo->slot->parent->fd, undo->slot->name, AT_FDCWD, target);
@@ -76,7 +86,8 @@ int mfi_undo_go_back(struct mfi_undo *undo, const char *target, mayfly_file **ma
 void mfi_undo_end(struct mfi_undo *undo) {
     if (undo->slot == NULL)
         return;
-    (void)mfi_slot_remove(undo->slot, NULL, NULL, NULL);
-    mfi_slot_release(undo->slot);
+    /* What cannot be removed now is tried again at the end of the process. */
+    if (mfi_slot_remove(undo->slot, NULL, NULL, NULL) == 0)
+        mfi_slot_release(undo->slot);
     undo->slot = NULL;
 }

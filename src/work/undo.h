@@ -19,9 +19,9 @@ struct mfi_undo {
  * there is nothing to go back to, and that is no failure. 0 or a failure. */
 int mfi_undo_prepare(struct mfi_undo *undo, const char *target, mayfly_error *error);
 
-/* Puts the old content back, or takes the target away where there was none: `made` stands for it,
- * and is closed. 0, or a failure: then the new one stays, and so does what there is of the old. */
-int mfi_undo_go_back(struct mfi_undo *undo, const char *target, mayfly_file **made);
+/* Puts the old content back, or takes the target away where there was none: `made` stands for it.
+ * 0, or a failure: then the new one stays, and so does what there is of the old. */
+int mfi_undo_go_back(struct mfi_undo *undo, const char *target, mayfly_file *made);
 
 /* Removes the second name. */
 void mfi_undo_end(struct mfi_undo *undo);

@@ -268,7 +268,7 @@ static size_t go_back(mayfly_workspace *workspace, size_t count) {
     size_t stay = 0;
     while (count-- > 0) {
         struct result *result = &workspace->results[count];
-        stay += mfi_undo_go_back(&result->undo, result->target, &result->staged) < 0;
+        stay += mfi_undo_go_back(&result->undo, result->target, result->staged) < 0;
     }
     return stay;
 }
