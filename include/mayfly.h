@@ -25,6 +25,7 @@
 #include <mayfly/session.h>
 #include <mayfly/signals.h>
 #include <mayfly/struct.h>
+#include <mayfly/test.h>
 #include <mayfly/tree.h>
 #include <mayfly/where.h>
 #include <mayfly/workspace.h>
