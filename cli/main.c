@@ -105,6 +105,7 @@ static const struct cli_option gc_options[] = {
 
 static const struct cli_option bench_options[] = {
     {"iterations", 'n', "N", "measure everything N times (5)"},
+    {"lines", 0, "N", "disk-memory: lines of text (1000)"},
     {"workload", 'w', "NAME", "only this one; may be repeated"},
     {"plot", 0, "FILE", "also draw the averages as a picture: FILE.svg"},
     {"json", 0, NULL, "print JSON, with the least and the most"},
@@ -236,11 +237,16 @@ const struct cli_command cli_commands[] = {
      "\n"
      "Exit status: 0, or 1 when something could not be removed.\n",
      gc_options, cmd_gc},
-    {"bench", "[FILE.pkl...]", "measure dumping and loading objects, in files and in buffers",
+    {"bench", "[FILE.pkl... | disk-memory]",
+     "measure dumping and loading objects, in files and in buffers",
      "Measures the pickles in the files, or the workloads simple_list, function,\n"
      "class_instance, nested_dict and mixed_structure. A file operation dumps to a temporary\n"
      "file and loads from it; a buffer operation uses a file in memory.\n"
-     "Nothing that a pickle names is imported or called.\n",
+     "Nothing that a pickle names is imported or called.\n"
+     "\n"
+     "With disk-memory: a text is written to a file in memory, in tmpfs, on disk, and to a\n"
+     "spool that moves to disk half-way, and read again; making and closing them counts.\n"
+     "(A pickle of that name is ./disk-memory.)\n",
      bench_options, cmd_bench},
     {"inspect", "FILE", "show what a pickle file holds, without loading it with Python",
      inspect_details, inspect_options, cmd_inspect},
