@@ -34,7 +34,8 @@ static int has_no_links(int code) {
 
 int mfi_undo_prepare(struct mfi_undo *undo, const char *target, mayfly_error *error) {
     struct stat st;
-    *undo = (struct mfi_undo){0};
+    (void)mfi_undo_end(undo, 1, NULL); /* of a commit before */
+    undo->existed = 0;
     int r = mfi_sys.fstatat(AT_FDCWD, target, &st, AT_SYMLINK_NOFOLLOW);
     if (r < 0)
         return r == -ENOENT ? 0 : mfi_fail_call(error, r, "fstatat", target, -1);
@@ -53,7 +54,7 @@ int mfi_undo_prepare(struct mfi_undo *undo, const char *target, mayfly_error *er
     r = link_old(undo->slot, target, &st);
     if (r == 0)
         return 0;
-    mfi_undo_end(undo);
+    (void)mfi_undo_end(undo, 1, NULL);
     return has_no_links(r) ? 0 : mfi_fail_call(error, r, "linkat", target, -1);
 }
 
@@ -83,11 +84,13 @@ int mfi_undo_go_back(struct mfi_undo *undo, const char *target, mayfly_file *mad
     return r;
 }
 
-void mfi_undo_end(struct mfi_undo *undo) {
+int mfi_undo_end(struct mfi_undo *undo, int last, mayfly_error *error) {
     if (undo->slot == NULL)
-        return;
-    /* What cannot be removed now is tried again at the end of the process. */
-    if (mfi_slot_remove(undo->slot, NULL, NULL, NULL) == 0)
+        return 0;
+    const int r = mfi_slot_remove(undo->slot, NULL, NULL, error);
+    if (r == 0 || last) {
         mfi_slot_release(undo->slot);
-    undo->slot = NULL;
+        undo->slot = NULL;
+    }
+    return r;
 }

@@ -23,7 +23,7 @@ int mfi_undo_prepare(struct mfi_undo *undo, const char *target, mayfly_error *er
  * 0, or a failure: then the new one stays, and so does what there is of the old. */
 int mfi_undo_go_back(struct mfi_undo *undo, const char *target, mayfly_file *made);
 
-/* Removes the second name. */
-void mfi_undo_end(struct mfi_undo *undo);
+/* Removes the second name. If that fails it can be tried again, unless this was the `last` time. */
+int mfi_undo_end(struct mfi_undo *undo, int last, mayfly_error *error);
 
 #endif

@@ -258,7 +258,7 @@ static int stage(mayfly_workspace *workspace, struct result *result, mayfly_erro
 
 static void unstage(mayfly_workspace *workspace) {
     for (size_t i = 0; i < workspace->count; i++) {
-        mfi_undo_end(&workspace->results[i].undo);
+        (void)mfi_undo_end(&workspace->results[i].undo, 0, NULL); /* closing tries again */
         (void)mayfly_file_close(&workspace->results[i].staged, NULL);
     }
 }
@@ -311,8 +311,9 @@ int mayfly_workspace_close(mayfly_workspace **workspace, mayfly_error *error) {
     if (workspace == NULL || *workspace == NULL)
         return 0;
     mayfly_workspace *ending = mfi_take(*workspace);
-    const int r = mayfly_dir_close(&ending->dir, error);
+    int r = mayfly_dir_close(&ending->dir, error);
     for (size_t i = 0; i < ending->count; i++) {
+        r = mfi_first(r, mfi_undo_end(&ending->results[i].undo, 1, r < 0 ? NULL : error));
         free(ending->results[i].name);
         free(ending->results[i].target);
     }
