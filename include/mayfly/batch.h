@@ -14,11 +14,15 @@
  *                      &(mayfly_batch_options){.size = 50, .work = work}, &result, &error);
  *
  * Inputs    CSV with a header: each record becomes an object of texts, as csv.DictReader's; null
- * for a field that is missing. JSON: an array of objects, or objects that follow each other, as on
- * lines. Inputs are read record by record, whatever their size. Batches   are files in a temporary
- * directory of their own (mode 0700, files 0600): a JSON array, each record on a line. A batch goes
- * on in the next input where one has ended. Fidelity  What JSON has goes through as it is written:
- * numbers keep their digits, members their order.
+ *           for a field that is missing. JSON: an array of objects, or objects that follow each
+ *           other, as on lines. Inputs are read record by record, whatever their size.
+ * Batches   are files in a temporary directory of their own (mode 0700, files 0600): a JSON array,
+ *           each record on a line. A batch goes on in the next input where one has ended.
+ * Fidelity  What JSON has goes through as it is written: numbers keep their digits, members their
+ *           order.
+ *
+ * What jansson does not read is an error, although Python's json would: more than 2048 levels, a
+ * number beyond a double's range, a member's name with \u0000, half a surrogate pair.
  *
  * Needs jansson: in a library that was built without, everything here is -ENOTSUP.
  */
@@ -98,7 +102,7 @@ mayfly_batch_run_sized(size_t options_size, size_t result_size, const char *cons
 /* Begins. Nothing is read yet, and inputs are opened one after the other.
  *
  * Ownership: the caller closes the handle.
- * Errors:    -ENOTSUP built without jansson; -EINVAL no inputs, no known format, a mode given
+ * Errors:    -ENOTSUP built without jansson; -EINVAL no inputs, or a mode for the result
  *            as mayfly_temporary_directory
  * Safety:    thread any | fork any | signal no
  * Since:     0.1 (contract P4) */
@@ -117,6 +121,7 @@ MAYFLY_API MAYFLY_MUST_CHECK int mayfly_batches_open_sized(size_t options_size,
  *                             JSON record is no object; the message names file, record and byte
  *            -EILSEQ          a CSV field is not UTF-8
  *            -EFBIG           a record is longer than csv.max_record
+ *            -EINVAL          a name does not tell CSV from JSON, and `format` does not either
  *            as open(2), mayfly_file_write; a batch that failed is removed
  * Safety:    thread one-object | fork: MAYFLY_E_FORKED in the child | signal no
  * Since:     0.1 (contract P4) */

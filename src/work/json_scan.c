@@ -9,7 +9,7 @@
  * How         jansson reads a value from a window of the file, which holds that one value and what
  *             was read beyond it, and says where it ended. What is given on is the text in the
  *             window: jansson's numbers are doubles and words of 64 bits, the text's are not.
- * Rejected    json_load of the whole file, which takes about ten times its size in memory.
+ * Rejected    json_load of the whole file, which takes a multiple of its size in memory.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>

@@ -145,6 +145,8 @@ static void P4_errors_name_file_record_and_byte(void **state) {
         {"a.json", "[{},]", MAYFLY_E_SYNTAX, 5, "record 2: unexpected token"},
         {"a.jsonl", "{\"a\": \"\xff\"}", MAYFLY_E_SYNTAX, 7, "record 1: "},
         {"a.json", "{\"a\": 1e999}", MAYFLY_E_SYNTAX, 11, "real number overflow"},
+        {"a.json", "{\"a\": \"\\ud800\"}", MAYFLY_E_SYNTAX, 14, "record 1: invalid Unicode"},
+        {"a.json", "[{\"a\\u0000\": 1}]", MAYFLY_E_SYNTAX, 11, "record 1: NUL byte"},
         {"a.csv", "a,b\n1,2\n1,2,3\n", MAYFLY_E_SYNTAX, 8, "line 3, record 3: has more fields"},
         {"a.csv", "a,b\n1,\"2\n", MAYFLY_E_SYNTAX, 4, "line 2, record 2"},
         {"a.csv", "a,b\n1,\xe9\n", -EILSEQ, 4, "record 2: a field is not UTF-8"},
