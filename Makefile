@@ -93,10 +93,11 @@ musl:
 FUZZ_SECONDS ?= 60
 fuzz:
 	mkdir -p build-fuzz
-	for part in $(or $(FUZZ),csv text pickle inspect struct); do \
+	for part in $(or $(FUZZ),csv text pickle inspect struct batch); do \
 		case $$part in pickle | inspect | struct) seeds=pickle ;; *) seeds= ;; esac; \
+		case $$part in batch) json='-DMFI_HAVE_JSON=1 -ljansson' ;; *) json= ;; esac; \
 		clang -std=c11 -g -O1 -fsanitize=fuzzer,address,undefined -Iinclude -D_GNU_SOURCE \
-			-o build-fuzz/fuzz_$$part tests/fuzz/fuzz_$$part.c src/*/*.c -lm -lpthread && \
+			-o build-fuzz/fuzz_$$part tests/fuzz/fuzz_$$part.c src/*/*.c $$json -lm -lpthread && \
 		mkdir -p build-fuzz/$$part && \
 		(cd build-fuzz && TMPDIR=/dev/shm ./fuzz_$$part -max_total_time=$(FUZZ_SECONDS) -max_len=600 -print_final_stats=1 \
 			$${seeds:+$$part ../tests/fuzz/corpus/$$seeds}) || exit 1; \

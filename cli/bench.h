@@ -13,6 +13,9 @@ struct bench_times {
     double sum, least, most;
 };
 
+double bench_now(void);
+void bench_note(struct bench_times *times, double took);
+
 /* Dumping to one kind of thing, and loading from it. */
 struct bench_half {
     struct bench_times dump, load;
@@ -35,6 +38,10 @@ struct bench_workload {
 };
 
 extern const struct bench_workload bench_workloads[];
+
+/* Compares temporary files in memory and on disk with a text of so many lines, and prints that.
+ * Returns the exit status. */
+int bench_disk_memory(uint64_t lines, uint64_t rounds, int json);
 
 /* Draws the averages as an SVG picture and puts it in place of `path`, all or nothing. 0, or a
  * failure. */

@@ -29,7 +29,15 @@ static void take_signals(struct child *child) {
     (void)signal(SIGCHLD, SIG_DFL);
 }
 
-int child_start(struct child *ret, char **command, int output) {
+static int move(const struct child_place *place) {
+    if (place->input >= 0 && dup2(place->input, STDIN_FILENO) < 0)
+        return -1;
+    if (place->output >= 0 && dup2(place->output, STDOUT_FILENO) < 0)
+        return -1;
+    return place->directory >= 0 ? fchdir(place->directory) : 0;
+}
+
+int child_start_at(struct child *ret, char **command, const struct child_place *place) {
     take_signals(ret);
     (void)fflush(NULL);
     ret->pid = fork();
@@ -38,11 +46,15 @@ int child_start(struct child *ret, char **command, int output) {
     if (ret->pid > 0)
         return 0;
     (void)sigprocmask(SIG_SETMASK, &ret->mask_before, NULL);
-    if (output >= 0 && dup2(output, STDOUT_FILENO) < 0)
+    if (move(place) != 0)
         _exit(126);
     (void)execvp(command[0], command);
     (void)cli_say(0, "%s: %s", command[0], strerror(errno));
     _exit(errno == ENOENT ? 127 : 126);
+}
+
+int child_start(struct child *ret, char **command, int output) {
+    return child_start_at(ret, command, &(struct child_place){-1, output, -1});
 }
 
 int child_wait(struct child *child) {

@@ -17,6 +17,14 @@ struct child {
  * standard output. 0, or EXIT_FAILED after saying why. */
 int child_start(struct child *ret, char **command, int output);
 
+/* Where else it stands than this process; -1: as this one. */
+struct child_place {
+    int input, output; /* its standard input and output */
+    int directory;     /* its working directory */
+};
+
+int child_start_at(struct child *ret, char **command, const struct child_place *place);
+
 /* Waits for its end, passing signals on. Returns its status as waitpid gives it. */
 int child_wait(struct child *child);
 

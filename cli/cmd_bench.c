@@ -93,13 +93,13 @@ static int add_all(struct bench *bench, const struct cli_values *values) {
 
 /* ---- measuring ------------------------------------------------------------------------------- */
 
-static double now(void) {
+double bench_now(void) {
     struct timespec t;
     (void)clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-static void note(struct bench_times *times, double took) {
+void bench_note(struct bench_times *times, double took) {
     times->sum += took;
     times->least = fmin(times->least, took);
     times->most = fmax(times->most, took);
@@ -119,18 +119,18 @@ static int measure_once(mayfly_doc *doc, dumper *dump, struct bench_half *half,
                         mayfly_error *error) {
     mayfly_auto(mayfly_file) file = NULL;
     mayfly_auto(mayfly_doc) loaded = NULL;
-    double begin = now();
+    double begin = bench_now();
     int r = dump(doc, &file, error);
-    note(&half->dump, now() - begin);
+    bench_note(&half->dump, bench_now() - begin);
     if (r < 0)
         return r;
     const int64_t size = mayfly_file_size(file, error);
     if (size < 0)
         return (int)size;
     half->bytes += (uint64_t)size;
-    begin = now();
+    begin = bench_now();
     r = mayfly_load(file, NULL, &loaded, error);
-    note(&half->load, now() - begin);
+    bench_note(&half->load, bench_now() - begin);
     return r < 0 ? r : mayfly_file_close(&file, error);
 }
 
@@ -248,13 +248,32 @@ static int run(struct bench *bench, const struct cli_values *values) {
     return r;
 }
 
+/* A file of that name is ./disk-memory. */
+static int is_comparison(const struct cli_values *values) {
+    return values->operand_count > 0 && strcmp(values->operands[0], "disk-memory") == 0;
+}
+
+static int check_comparison(const struct cli_values *values) {
+    if (values->operand_count > 1 || values->after_dashes != NULL || values->all[0] != NULL ||
+        cli_value(values, "plot") != NULL)
+        return cli_usage("disk-memory takes --iterations, --lines and --json only");
+    return EXIT_OK;
+}
+
 int cmd_bench(const struct cli_values *values) {
     struct bench bench = {.json = cli_value(values, "json") != NULL};
+    uint64_t lines = 0;
     int r = cli_number(values, "iterations", 1, 1000000, 5, &bench.iterations);
     if (r == EXIT_OK)
-        r = check_names(values);
+        r = cli_number(values, "lines", 1, 100000000, 1000, &lines);
+    if (r == EXIT_OK)
+        r = is_comparison(values) ? check_comparison(values) : check_names(values);
     if (r != EXIT_OK)
         return r;
+    if (is_comparison(values))
+        return bench_disk_memory(lines, bench.iterations, bench.json);
+    if (cli_value(values, "lines") != NULL)
+        return cli_usage("--lines is for disk-memory");
     bench.items = calloc(most_items(values), sizeof *bench.items);
     if (bench.items == NULL)
         return cli_say(EXIT_FAILED, "no memory");

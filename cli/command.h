@@ -23,8 +23,10 @@ struct cli_option {
 /* What was given for the options of a command, in their order, and the rest. */
 struct cli_values {
     const struct cli_option *options;
-    const char *value[MOST_OPTIONS]; /* the last one given; "" for a switch; NULL: not given */
-    const char *all[MOST_VALUES];    /* every --fallback or --workload, in order; NULL-terminated */
+    const char *value[MOST_OPTIONS];   /* the last one given; "" for a switch; NULL: not given */
+    const char *all[MOST_VALUES];      /* every one of options that may be repeated, in order;
+                                          NULL-terminated */
+    const char *all_name[MOST_VALUES]; /* of which option it is: "fallback" */
     char **operands;
     int operand_count;
     char **after_dashes; /* the command after --; NULL: there was none */
@@ -77,6 +79,8 @@ int cmd_capture(const struct cli_values *values);
 int cmd_write(const struct cli_values *values);
 int cmd_ls(const struct cli_values *values);
 int cmd_gc(const struct cli_values *values);
+int cmd_batch(const struct cli_values *values);
+int cmd_workspace(const struct cli_values *values);
 int cmd_bench(const struct cli_values *values);
 int cmd_inspect(const struct cli_values *values);
 int cmd_help(const struct cli_values *values);

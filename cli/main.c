@@ -75,6 +75,29 @@ static const struct cli_option capture_options[] = {
     {0},
 };
 
+static const struct cli_option batch_options[] = {
+    {"size", 'n', "N", "records in a batch (100)"},
+    {"out", 'o', "FILE", "the JSON file that all of it becomes"},
+    {"command", 'c', "CMD", "run CMD by sh for each batch"},
+    {"lines", 'l', NULL, "a record on each line of FILE, and no indentation"},
+    {"format", 'f', "FORMAT", "read all inputs as csv or json, whatever their names end in"},
+    {"delimiter", 'd', "C", "the character between CSV fields (,)"},
+    {"durable", 0, NULL, "return when FILE is sure to survive a power cut"},
+    {"dir", 'p', "DIR", "make the batches in a directory in DIR"},
+    {"quiet", 'q', NULL, "no summary"},
+    {0},
+};
+
+static const struct cli_option workspace_options[] = {
+    {"in", 'i', "FILE", "copy FILE into the workspace; may be repeated"},
+    {"link", 'l', "FILE", "a symbolic link to FILE instead of a copy; may be repeated"},
+    {"out", 'o', "FILE", "a result, to be carried out as FILE; may be repeated"},
+    {"keep-on-error", 'k', NULL, "leave it and say where it is if the command fails"},
+    {"dir", 'p', "DIR", "make the workspace in DIR"},
+    {"prefix", 0, "TEXT", "what the name begins with (work_)"},
+    {0},
+};
+
 static const struct cli_option ls_options[] = {
     {"json", 0, NULL, "print JSON"},
     {0},
@@ -89,6 +112,7 @@ static const struct cli_option gc_options[] = {
 
 static const struct cli_option bench_options[] = {
     {"iterations", 'n', "N", "measure everything N times (5)"},
+    {"lines", 0, "N", "disk-memory: lines of text (1000)"},
     {"workload", 'w', "NAME", "only this one; may be repeated"},
     {"plot", 0, "FILE", "also draw the averages as a picture: FILE.svg"},
     {"json", 0, NULL, "print JSON, with the least and the most"},
@@ -195,6 +219,32 @@ const struct cli_command cli_commands[] = {
      "\n"
      "Exit status: that of COMMAND; 1 when its output could not be kept or shown.\n",
      capture_options, cmd_capture},
+    {"workspace", "-- COMMAND [ARG...]",
+     "run a command in a private directory and carry its results out",
+     "COMMAND runs in a new directory, which is also its TMPDIR and MAYFLY_DIR. Each --in FILE\n"
+     "lies there under the last part of its name, as a copy that shares its blocks where the\n"
+     "file system can do that. When COMMAND has succeeded, what it has made under the last\n"
+     "part of the name of each --out FILE replaces FILE: all of them, or none if one is\n"
+     "missing. Then the directory goes.\n"
+     "\n"
+     "    mayfly workspace --in talk.tex --out build/talk.pdf -- pdflatex talk.tex\n"
+     "\n"
+     "Exit status: that of COMMAND; 1 when something could not be copied in or carried out.\n",
+     workspace_options, cmd_workspace},
+    {"batch", "INPUT... --out FILE [-- COMMAND [ARG...]]",
+     "put records of CSV and JSON files through a command, batch by batch",
+     "INPUTs are CSV files with a header, whose records become objects of texts, and JSON:\n"
+     "an array of objects, or objects that follow each other. COMMAND reads a batch, a JSON\n"
+     "array with a record on each line, from its standard input (it is also the file\n"
+     "MAYFLY_BATCH) and prints what becomes of it: an array, or values that follow each other.\n"
+     "MAYFLY_BATCH_NUMBER and MAYFLY_BATCH_RECORDS tell the rest. Without COMMAND the records\n"
+     "are combined as they are. FILE is replaced when everything has succeeded, or not at all.\n"
+     "\n"
+     "    mayfly batch a.csv b.json --size 50 --out all.json -c 'jq -c \".[] | {id}\"'\n"
+     "\n"
+     "Exit status: 0; that of a COMMAND that failed; 1 when something cannot be read or\n"
+     "written; 2 for wrong usage.\n",
+     batch_options, cmd_batch},
     {"ls", "", "list what is temporary: whose, how big, how old, and whether anybody has it",
      "Each process that made something with a name holds a lease: 'held' while it lives,\n"
      "'inherited' while a process lives to which it was passed on, 'orphaned' after that.\n",
@@ -205,11 +255,16 @@ const struct cli_command cli_commands[] = {
      "\n"
      "Exit status: 0, or 1 when something could not be removed.\n",
      gc_options, cmd_gc},
-    {"bench", "[FILE.pkl...]", "measure dumping and loading objects, in files and in buffers",
+    {"bench", "[FILE.pkl... | disk-memory]",
+     "measure dumping and loading objects, in files and in buffers",
      "Measures the pickles in the files, or the workloads simple_list, function,\n"
      "class_instance, nested_dict and mixed_structure. A file operation dumps to a temporary\n"
      "file and loads from it; a buffer operation uses a file in memory.\n"
-     "Nothing that a pickle names is imported or called.\n",
+     "Nothing that a pickle names is imported or called.\n"
+     "\n"
+     "With disk-memory: a text is written to a file in memory, in tmpfs, on disk, and to a\n"
+     "spool that moves to disk half-way, and read again; making and closing them counts.\n"
+     "(A pickle of that name is ./disk-memory.)\n",
      bench_options, cmd_bench},
     {"inspect", "FILE", "show what a pickle file holds, without loading it with Python",
      inspect_details, inspect_options, cmd_inspect},

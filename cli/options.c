@@ -53,9 +53,12 @@ static int find_letter(const struct cli_option *options, char letter) {
     return -1;
 }
 
-/* No command has two of them, so that one list is enough. */
 static int may_be_repeated(const char *name) {
-    return strcmp(name, "fallback") == 0 || strcmp(name, "workload") == 0;
+    static const char *const names[] = {"fallback", "workload", "in", "link", "out"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(name, names[i]) == 0)
+            return 1;
+    return 0;
 }
 
 static int set(struct cli_values *values, int index, const char *value) {
@@ -69,6 +72,7 @@ static int set(struct cli_values *values, int index, const char *value) {
     if (n + 1 == MOST_VALUES)
         return cli_usage("--%s can be given %d times", name, MOST_VALUES - 1);
     values->all[n] = value;
+    values->all_name[n] = name;
     return 0;
 }
 

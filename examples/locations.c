@@ -13,6 +13,19 @@ static int show(const char *reason, const char *path, int code, void *user) {
     return 0;
 }
 
+/* os.environ['TMPDIR'] = ...: what the environment says now counts, also for child processes. */
+static void by_the_environment(const char *custom) {
+    const char *before = getenv("TMPDIR"), *path = NULL;
+    char *original = before == NULL ? NULL : strdup(before);
+    expect(setenv("TMPDIR", custom, 1) == 0, "the environment can be changed");
+    try(mayfly_gettempdir(&path, &error));
+    printf("Custom temp directory: %s\n", path);
+    expect(strcmp(path, custom) == 0, "the custom path, for it exists");
+    expect((original != NULL ? setenv("TMPDIR", original, 1) : unsetenv("TMPDIR")) == 0,
+           "restored");
+    free(original);
+}
+
 int main(void) {
     const char *path = NULL;
     mayfly_where_report report;
@@ -28,6 +41,7 @@ int main(void) {
     mayfly_auto(mayfly_dir) custom = NULL;
     mayfly_auto(mayfly_file) file = NULL;
     try(mayfly_temporary_directory(NULL, &custom, &error));
+    by_the_environment(mayfly_dir_path(custom));
     try(mayfly_settempdir(mayfly_dir_path(custom), &error));
     try(mayfly_named_temporary_file(NULL, &file, &error));
     printf("Custom temp directory: %s\n", mayfly_file_path(file));

@@ -37,6 +37,22 @@ static int process_pdf(const char *pdf, const char *results) {
     return posters;
 }
 
+/* temporary_workspace(cleanup_on_error=False): work that fails leaves it to be looked at. */
+static void fail_in_a_workspace(void) {
+    mayfly_auto(mayfly_workspace) work = NULL;
+    char clue[4200];
+    try(mayfly_workspace_begin(
+        &(mayfly_workspace_options){.dir.prefix = "conference_", .keep_on_error = true}, &work,
+        &error));
+    save(work, "data.txt", "Working data");
+    snprintf(clue, sizeof clue, "%s/data.txt", mayfly_workspace_path(work));
+    /* The work has failed here: so there is no commit. */
+    try(mayfly_workspace_close(&work, &error));
+    expect(access(clue, F_OK) == 0, "it was kept");
+    *strrchr(clue, '/') = '\0';
+    try(mayfly_remove_tree(clue, NULL, NULL, &error));
+}
+
 int main(void) {
     mayfly_auto(mayfly_dir) here = NULL; /* stands for the working directory */
     mayfly_auto(mayfly_file) pdf = NULL;
@@ -48,5 +64,6 @@ int main(void) {
     expect(process_pdf(mayfly_file_path(pdf), mayfly_dir_path(here)) == 1, "one poster");
     snprintf(saved, sizeof saved, "%s/poster_data.json", mayfly_dir_path(here));
     expect(access(saved, F_OK) == 0, "the result is there");
+    fail_in_a_workspace();
     return 0;
 }

@@ -8,6 +8,7 @@
 
 #include <mayfly/api.h>
 #include <mayfly/capture.h>
+#include <mayfly/batch.h>
 #include <mayfly/chunk.h>
 #include <mayfly/csv.h>
 #include <mayfly/dir.h>
@@ -25,6 +26,7 @@
 #include <mayfly/session.h>
 #include <mayfly/signals.h>
 #include <mayfly/struct.h>
+#include <mayfly/test.h>
 #include <mayfly/tree.h>
 #include <mayfly/where.h>
 #include <mayfly/workspace.h>

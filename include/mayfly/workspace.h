@@ -59,6 +59,20 @@ MAYFLY_API mayfly_dir *mayfly_workspace_dir(mayfly_workspace *workspace);
 MAYFLY_API int mayfly_workspace_copy_in(mayfly_workspace *workspace, const char *source,
                                         const char *name, mayfly_error *error);
 
+/* Puts a symbolic link to a file or directory into the workspace, for what is too large to be
+ * copied or must be seen as it changes. What is written through the link is written to the source;
+ * a link is no result that could be carried out.
+ *
+ * source     anything that exists; relative ones are of the working directory of now
+ * name       one file name; NULL: that of the source
+ *
+ * Errors:    -EEXIST it is there; -ENOENT there is no source; -EINVAL a name with a '/';
+ *            symlinkat(2)'s
+ * Safety:    thread any | fork any | signal no
+ * Since:     0.1 (contract K3) */
+MAYFLY_API int mayfly_workspace_link_in(mayfly_workspace *workspace, const char *source,
+                                        const char *name, mayfly_error *error);
+
 /* Names a result: at commit the file `name` in the workspace becomes `target`, replacing it as
  * mayfly_file_persist does. Nothing is moved yet, and the file need not exist yet.
  *
@@ -71,11 +85,13 @@ MAYFLY_API int mayfly_workspace_carry_out(mayfly_workspace *workspace, const cha
                                           const char *target, unsigned persist_flags,
                                           mayfly_error *error);
 
-/* Carries the results out. First all are brought beside their targets, then all are renamed into
- * place: before the first rename nothing has changed, and nothing is carried out if one of them
- * cannot be staged.
+/* Carries the results out, all or none. First all are brought beside their targets, then all are
+ * renamed into place: before the first rename nothing has changed. If one of the renames fails, the
+ * targets before it get their old inode back, which a hard link beside them has held; where a file
+ * system has no hard links, or one of another user's file is forbidden, they keep the new content.
+ * A process that is killed between the renames leaves some done and others not.
  *
- * ret_count  how many targets were put in place, also on failure; NULL: not wanted
+ * ret_count  how many targets have the new content, also on failure; NULL: not wanted
  *
  * Errors:    as mayfly_file_persist; -ENOENT a result does not exist; -EPERM committed before
  * Safety:    thread one-object | fork: MAYFLY_E_FORKED in the child | signal no

@@ -105,6 +105,11 @@ int mfi_absolute(const char *path, char **ret, mayfly_error *error);
  * `base` points into `path`. Returns a descriptor (O_PATH) that the caller closes. */
 int mfi_open_parent(const char *path, const char **ret_base, mayfly_error *error);
 
+/* Calls `visit` for each entry of an open directory, from its start, but not for "." and ".."; a
+ * result other than 0 ends that and is returned. Moves the descriptor's offset. */
+int mfi_each_entry(int fd, int (*visit)(const struct mfi_dirent *entry, void *context),
+                   void *context);
+
 /* ---- randomness (random.c) ------------------------------------------------------------------ */
 
 enum { MFI_NAME_RANDOM = 13 }; /* characters: 13 of 32 are 65 bits */
@@ -159,6 +164,10 @@ void mfi_boot_id(char *to);            /* of the running system; MFI_BOOT_ID byt
 uint64_t mfi_process_started(int pid); /* in clock ticks since boot, which tells recycled pids
                                           apart; of one that is ending or a zombie 0 */
 void mfi_process_command(int pid, char *to, size_t size); /* its arguments, parted by blanks */
+
+/* Calls `visit` for each descriptor that is open, with what it is open on, as the system names it;
+ * a result other than 0 ends that and is returned. -errno: they cannot be listed. */
+int mfi_each_descriptor(int (*visit)(const char *target, void *context), void *context);
 
 /* The umask, without setting it, which is every thread's; 077 where it cannot be known. */
 uint32_t mfi_umask(void);

@@ -86,3 +86,27 @@ int mfi_open_parent(const char *path, const char **ret_base, mayfly_error *error
     *ret_base = base;
     return by_path;
 }
+
+int mfi_each_entry(int fd, int (*visit)(const struct mfi_dirent *entry, void *context),
+                   void *context) {
+    enum { ENTRIES = 32 * 1024 };
+    mfi_auto_free char *entries = mfi_sys.malloc(ENTRIES);
+    if (entries == NULL)
+        return -ENOMEM;
+    off_t begin = mfi_sys.lseek(fd, 0, SEEK_SET);
+    ssize_t n = begin < 0 ? (ssize_t)begin : 1;
+    while (n > 0) {
+        n = mfi_sys.getdents(fd, entries, ENTRIES);
+        for (ssize_t at = 0; at < n;) {
+            const struct mfi_dirent *entry =
+                (const struct mfi_dirent *)(const void *)(entries + at);
+            at += entry->length;
+            if (strcmp(entry->name, ".") == 0 || strcmp(entry->name, "..") == 0)
+                continue;
+            const int r = visit(entry, context);
+            if (r != 0)
+                return r;
+        }
+    }
+    return (int)n;
+}

@@ -73,3 +73,28 @@ uint32_t mfi_umask(void) {
     const char *at = strstr(text, "\nUmask:");
     return at == NULL ? MOST_PRIVATE : (uint32_t)strtoul(at + 7, NULL, 8) & 0777u;
 }
+
+struct each {
+    int fd; /* of the list itself */
+    int (*visit)(const char *target, void *context);
+    void *context;
+};
+
+static int visit_descriptor(const struct mfi_dirent *entry, void *context) {
+    const struct each *each = context;
+    char target[4096];
+    if (strtol(entry->name, NULL, 10) == each->fd)
+        return 0;
+    const ssize_t n = mfi_sys.readlinkat(each->fd, entry->name, target, sizeof target - 1);
+    if (n < 0)
+        return (int)n;
+    target[n] = '\0';
+    return each->visit(target, each->context);
+}
+
+int mfi_each_descriptor(int (*visit)(const char *target, void *context), void *context) {
+    mfi_auto_fd fd =
+        mfi_sys.openat(AT_FDCWD, "/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+    struct each each = {fd, visit, context};
+    return fd < 0 ? fd : mfi_each_entry(fd, visit_descriptor, &each);
+}

@@ -476,6 +476,10 @@ static int sys_close_others(int but) {
     return 0;
 }
 
+static int sys_set_environment(const char *name, const char *value) {
+    RESULT(int, value == NULL ? unsetenv(name) : setenv(name, value, 1));
+}
+
 static void *sys_malloc(size_t size) {
     return malloc(size);
 }

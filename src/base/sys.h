@@ -99,6 +99,7 @@
     X(int, waitpid, (int pid), (pid))                                                              \
     X(int, chdir_root, (void), ())                                                                 \
     X(int, close_others, (int but), (but))                                                         \
+    X(int, set_environment, (const char *name, const char *value), (name, value))                  \
     X(void *, malloc, (size_t size), (size))                                                       \
     X(void *, calloc, (size_t count, size_t size), (count, size))                                  \
     X(void *, realloc, (void *memory, size_t size), (memory, size))
@@ -108,6 +109,9 @@
  *
  * close_others closes every descriptor but one, chdir_root goes to "/": for a new process. waitpid
  * waits for a child to end.
+ *
+ * set_environment sets a variable for the whole process, or takes it away (value NULL). What reads
+ * the environment in another thread at this moment reads nonsense.
  *
  * lock_owner takes the write lock of the whole file that belongs to the process (fcntl(2),
  * F_SETLK): a forked child does not have it, and the kernel gives it back when the process ends,

@@ -3,7 +3,8 @@
  * A directory to work in, and what comes out of it.
  *
  * Invariants  nothing is carried out before all of it lies beside its target: a result that is
- *             missing, or a disk that is full, leaves every target as it was.
+ *             missing, or a disk that is full, leaves every target as it was. When a target cannot
+ *             be replaced, those before it get their old content back.
  *             With keep_on_error the directory is kept from the beginning, and a temporary one
  *             only after the commit: so also an end of the process in between keeps it.
  */
@@ -14,12 +15,14 @@
 #include <stdlib.h>
 
 #include "../base/base.h"
+#include "undo.h"
 
 struct result {
     char *name;
     char *target; /* absolute */
     unsigned flags;
     mayfly_file *staged; /* beside the target, during a commit */
+    struct mfi_undo undo;
 };
 
 struct mayfly_workspace {
@@ -153,6 +156,25 @@ int mayfly_workspace_copy_in(mayfly_workspace *workspace, const char *source, co
     return r;
 }
 
+int mayfly_workspace_link_in(mayfly_workspace *workspace, const char *source, const char *name,
+                             mayfly_error *error) {
+    struct stat st;
+    if (name == NULL)
+        name = last_component(source);
+    int r = mfi_check_name(name, error);
+    if (r < 0)
+        return r;
+    r = mfi_sys.fstatat(AT_FDCWD, source, &st, 0);
+    if (r < 0)
+        return mfi_fail_call(error, r, "fstatat", source, -1);
+    mfi_auto_free char *absolute = NULL;
+    r = mfi_absolute(source, &absolute, error);
+    if (r < 0)
+        return r;
+    r = mfi_sys.symlinkat(absolute, mayfly_dir_fd(workspace->dir), name);
+    return r < 0 ? mfi_fail_call(error, r, "symlinkat", name, -1) : 0;
+}
+
 /* ---- out ------------------------------------------------------------------------------------- */
 
 static int need_room(mayfly_workspace *workspace, mayfly_error *error) {
@@ -201,7 +223,7 @@ int mayfly_workspace_carry_out(mayfly_workspace *workspace, const char *name, co
     if (copy == NULL)
         return mfi_fail_memory(error, strlen(name));
     workspace->results[workspace->count++] =
-        (struct result){mfi_take(copy), mfi_take(absolute), persist_flags, NULL};
+        (struct result){mfi_take(copy), mfi_take(absolute), persist_flags, NULL, {0}};
     return 0;
 }
 
@@ -235,8 +257,32 @@ static int stage(mayfly_workspace *workspace, struct result *result, mayfly_erro
 }
 
 static void unstage(mayfly_workspace *workspace) {
-    for (size_t i = 0; i < workspace->count; i++)
+    for (size_t i = 0; i < workspace->count; i++) {
+        (void)mfi_undo_end(&workspace->results[i].undo, 0, NULL); /* closing tries again */
         (void)mayfly_file_close(&workspace->results[i].staged, NULL);
+    }
+}
+
+/* How many of the first `count` targets keep their new content: those that cannot go back. */
+static size_t go_back(mayfly_workspace *workspace, size_t count) {
+    size_t stay = 0;
+    while (count-- > 0) {
+        struct result *result = &workspace->results[count];
+        stay += mfi_undo_go_back(&result->undo, result->target, result->staged) < 0;
+    }
+    return stay;
+}
+
+static int put_in_place(mayfly_workspace *workspace, size_t *ret_count, mayfly_error *error) {
+    size_t count = 0;
+    int r = 0;
+    for (size_t i = 0; i < workspace->count && r == 0; i++) {
+        struct result *result = &workspace->results[i];
+        r = mayfly_file_persist(result->staged, result->target, result->flags, NULL, error);
+        count += r == 0;
+    }
+    *ret_count = r == 0 ? count : go_back(workspace, count);
+    return r;
 }
 
 int mayfly_workspace_commit(mayfly_workspace *workspace, size_t *ret_count, mayfly_error *error) {
@@ -247,11 +293,11 @@ int mayfly_workspace_commit(mayfly_workspace *workspace, size_t *ret_count, mayf
                         "the workspace is committed already");
     for (size_t i = 0; i < workspace->count && r == 0; i++)
         r = stage(workspace, &workspace->results[i], error);
-    for (size_t i = 0; i < workspace->count && r == 0; i++) {
-        struct result *result = &workspace->results[i];
-        r = mayfly_file_persist(result->staged, result->target, result->flags, NULL, error);
-        count += r == 0;
-    }
+    /* After the last one there is nothing that could fail. */
+    for (size_t i = 0; i + 1 < workspace->count && r == 0; i++)
+        r = mfi_undo_prepare(&workspace->results[i].undo, workspace->results[i].target, error);
+    if (r == 0)
+        r = put_in_place(workspace, &count, error);
     unstage(workspace);
     if (ret_count != NULL)
         *ret_count = count;
@@ -265,8 +311,9 @@ int mayfly_workspace_close(mayfly_workspace **workspace, mayfly_error *error) {
     if (workspace == NULL || *workspace == NULL)
         return 0;
     mayfly_workspace *ending = mfi_take(*workspace);
-    const int r = mayfly_dir_close(&ending->dir, error);
+    int r = mayfly_dir_close(&ending->dir, error);
     for (size_t i = 0; i < ending->count; i++) {
+        r = mfi_first(r, mfi_undo_end(&ending->results[i].undo, 1, r < 0 ? NULL : error));
         free(ending->results[i].name);
         free(ending->results[i].target);
     }

@@ -121,4 +121,43 @@ complete_line() { COMP_WORDS=(\"\$@\"); COMP_CWORD=\$((\$# - 1)); COMPREPLY=(); 
 [ \"\$(complete_line mayfly ben)\" = bench ] && [ \"\$(complete_line mayfly bench --workload ne)\" = nested_dict ] &&
 [ \"\$(complete_line mayfly bench $base/ow)\" = $base/own.pkl ]"'
 
+# What the deep dive's performance_comparison prints, and then all four kinds.
+comparison() {
+    python3 - "$base/stdout" "$@" <<'END'
+import re, sys
+path, size, times = sys.argv[1:]
+number = r" +\d+\.\d"
+wanted = rf"""Disk-based approach: \d+\.\d{{4}} seconds
+Memory-based approach: \d+\.\d{{4}} seconds
+Memory approach is \d+\.\dx faster
+
+{size} bytes, {times} times; microseconds:
+ +average +least +most
+memory{number * 3}
+tmpfs( +there is no such place here|{number * 3}   /\S+ \(\w+\))
+disk{number * 3}   /\S+ \(\w+\)
+spooled{number * 3}   /\S+ \(\w+\)
+"""
+text = open(path).read()
+if not re.fullmatch(wanted, text):
+    sys.exit("another form:\n" + text)
+END
+}
+check P8_disk_and_memory_are_told_as_the_document_does '
+    status 0 $mayfly bench disk-memory && comparison 17000 5 && status 0 $mayfly bench disk-memory --lines 3 -n 2 && comparison 51 2'
+check P8_disk_and_memory_as_json '
+    status 0 $mayfly bench disk-memory --json -n 3 && json "d[\"bytes\"] == 17000 and d[\"iterations\"] == 3 and list(d)[3:] == [\"memory\", \"tmpfs\", \"disk\", \"spooled\"]" &&
+    json "all(0 < k[\"min_time\"] <= k[\"avg_time\"] * 1.001 <= k[\"max_time\"] * 1.002 for k in (d[n] for n in list(d)[3:]) if k)" &&
+    json "d[\"disk\"][\"directory\"].startswith(\"/\") and d[\"memory_is_faster_by\"] > 0" &&
+    json "abs(d[\"memory_is_faster_by\"] - d[\"disk\"][\"avg_time\"] / d[\"memory\"][\"avg_time\"]) < 1e-6 * d[\"memory_is_faster_by\"]"'
+check P8_the_disk_is_where_temporary_files_go '
+    if [ "$($mayfly where --json | python3 -c "import json,sys; print(json.load(sys.stdin)[\"in_memory\"])")" = False ]; then
+        status 0 $mayfly bench disk-memory --json && json "d[\"disk\"][\"directory\"] == \"$TMPDIR\" == d[\"spooled\"][\"directory\"]"
+    else status 0 $mayfly bench disk-memory --json && json "d[\"tmpfs\"][\"directory\"] == \"$TMPDIR\""; fi'
+check P8_a_full_disk_is_told '
+    (trap "" XFSZ; ulimit -f 64; status 1 $mayfly bench disk-memory --lines 100000 -n 1 && says "File too large")'
+check P8_wrong_usage_is_status_2 '
+    status 2 $mayfly bench disk-memory x && status 2 $mayfly bench disk-memory --plot x && status 2 $mayfly bench disk-memory -w function &&
+    status 2 $mayfly bench disk-memory --lines 0 && status 2 $mayfly bench --lines 5 && $mayfly help bench | grep -q disk-memory'
+
 exit $failed

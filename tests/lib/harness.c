@@ -286,13 +286,15 @@ void mft_skip_now(void) {
 }
 
 static int run_one(const struct CMUnitTest *test) {
-    volatile int outcome = test->setup(NULL) != 0;
+    static void *state;
+    state = NULL;
+    volatile int outcome = test->setup(&state) != 0;
     if (outcome == 0) {
         outcome = setjmp(leave);
         if (outcome == 0)
-            test->test(NULL);
+            test->test(&state);
     }
-    const int torn = test->teardown(NULL);
+    const int torn = test->teardown(&state);
     return outcome == 0 && torn != 0 ? 1 : outcome;
 }
 

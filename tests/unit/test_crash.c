@@ -20,6 +20,8 @@
 static char *target, *canary, *elsewhere;
 
 static const char old_text[] = "the old content", new_text[] = "the new one";
+static const char canary_text[] = "n\ncanary"; /* also a table, of one record */
+static const char batch_text[] = "[\n  {\n    \"n\": \"canary\"\n  }\n]";
 
 /* ---- the scenario ---------------------------------------------------------------------------- */
 
@@ -87,8 +89,21 @@ static int use_directories(mayfly_error *error) {
     if (r == 0)
         r = mayfly_workspace_copy_in(work, canary, "in/copy", error);
     if (r == 0)
+        r = mayfly_workspace_link_in(work, canary, "link", error);
+    if (r == 0) /* with itself, so that it is replaced and yet the same */
+        r = mayfly_workspace_carry_out(work, "in/copy", canary, 0, error);
+    if (r == 0)
         r = mayfly_workspace_carry_out(work, "in/copy", target, 0, error);
     return r < 0 ? r : mayfly_workspace_commit(work, NULL, error);
+}
+
+static int use_batches(mayfly_error *error) {
+    const int r =
+        mayfly_batch_run((const char *const *)&canary, 1, target,
+                         &(mayfly_batch_options){.format = MAYFLY_BATCH_CSV,
+                                                 .replace.durability = MAYFLY_DURABILITY_NONE},
+                         NULL, error);
+    return r == -ENOTSUP ? 0 : r; /* a library without jansson */
 }
 
 static int use_many(mayfly_error *error) {
@@ -130,6 +145,8 @@ static int use_everything(mayfly_error *error) {
         r = use_copy(error);
     if (r == 0)
         r = use_many(error);
+    if (r == 0)
+        r = use_batches(error);
     return r < 0 ? r : use_directories(error);
 }
 
@@ -194,9 +211,10 @@ static void check_nothing_left(const struct run *run) {
         fail_msg("call %ld: something is left on the other file system", run->n);
     if (mft_entries(mft_leases()) != 1)
         fail_msg("call %ld: a journal is left", run->n);
-    if (!mft_is(canary, "canary"))
+    if (!mft_is(canary, canary_text))
         fail_msg("call %ld: what was not its own is changed", run->n);
-    if (!mft_is(target, old_text) && !mft_is(target, new_text) && !mft_is(target, "canary"))
+    if (!mft_is(target, old_text) && !mft_is(target, new_text) && !mft_is(target, canary_text) &&
+        !mft_is(target, batch_text))
         fail_msg("call %ld: the target is neither the old one nor a new one", run->n);
 }
 
@@ -233,7 +251,7 @@ static long sweep_all(int code) {
 static void prepare(void) {
     target = mft_path("target");
     canary = mft_path("canary");
-    mft_write(canary, "canary");
+    mft_write(canary, canary_text);
     static char other[64];
     (void)snprintf(other, sizeof other, "/dev/shm/mayfly-crash-%d", (int)getpid());
     elsewhere = other;
