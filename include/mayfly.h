@@ -7,6 +7,7 @@
 #define MAYFLY_H
 
 #include <mayfly/api.h>
+#include <mayfly/cache.h>
 #include <mayfly/chunk.h>
 #include <mayfly/csv.h>
 #include <mayfly/dir.h>

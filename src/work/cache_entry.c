@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The file of an entry: a head, the key, the value.
+ *
+ * Invariant   what is given as a hit has the magic, the sizes, the whole key and the sum that were
+ *             written together, belongs to the cache's owner and has not ended. Everything else is
+ *             a miss.
+ */
+#define _GNU_SOURCE
+#include "cache.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+
+/* As it stands in the file; of the machine's byte order, which the magic tells. */
+struct head {
+    uint64_t magic;
+    uint64_t key_size, size;
+    int64_t made, ends;
+    uint64_t sum; /* of the value, seeded with that of what stands before */
+};
+
+static const uint64_t MAGIC = 0x31656863796c666d; /* "mflyche1" */
+
+enum { KEY_ON_STACK = 512, LOOK_FIRST = 64 * 1024 };
+
+static uint64_t sum_of(const struct head *head, const void *data, size_t size) {
+    return mfi_cache_sum(data, size, mfi_cache_sum(head, offsetof(struct head, sum), 0));
+}
+
+uint64_t mfi_cache_entry_size(size_t key_size, size_t size) {
+    const uint64_t most = INT64_MAX - sizeof(struct head);
+    if (key_size > most || size > most - key_size)
+        return UINT64_MAX;
+    return sizeof(struct head) + (uint64_t)key_size + size;
+}
+
+/* Moves all of some pieces of memory to or from a file, from its beginning on. 0, -errno, or 1: the
+ * file ends before. */
+static int move_all(int fd, struct iovec *v, int n,
+                    ssize_t (*move)(int fd, const struct iovec *v, int n, off_t at)) {
+    off_t at = 0;
+    for (;;) {
+        while (n > 0 && v->iov_len == 0) {
+            v++;
+            n--;
+        }
+        if (n == 0)
+            return 0;
+        const ssize_t moved = move(fd, v, n, at);
+        if (moved <= 0)
+            return moved < 0 ? (int)moved : 1;
+        at += moved;
+        for (size_t left = (size_t)moved; left > 0;) {
+            const size_t part = left < v->iov_len ? left : v->iov_len;
+            v->iov_base = (char *)v->iov_base + part;
+            v->iov_len -= part;
+            left -= part;
+            if (v->iov_len == 0) {
+                v++;
+                n--;
+            }
+        }
+    }
+}
+
+int mfi_cache_entry_write(int fd, const struct mfi_cache_entry *entry) {
+    struct head head = {.magic = MAGIC,
+                        .key_size = entry->key_size,
+                        .size = entry->size,
+                        .made = entry->made,
+                        .ends = entry->ends};
+    head.sum = sum_of(&head, entry->data, entry->size);
+    /* pwritev(2) only reads them. */
+    struct iovec v[] = {{&head, sizeof head},
+                        {(void *)(uintptr_t)entry->key, entry->key_size},
+                        {(void *)(uintptr_t)entry->data, entry->size}};
+    const int r = move_all(fd, v, MFI_LENGTH(v), mfi_sys.pwritev);
+    return r > 0 ? -EIO : r;
+}
+
+/* What the head alone says. */
+static enum mfi_cache_verdict judge(const struct head *head, const struct mfi_cache_entry *wanted,
+                                    size_t size) {
+    if (head->magic != MAGIC || head->key_size != wanted->key_size || head->size != size)
+        return MFI_CACHE_DAMAGED;
+    if (head->ends != INT64_MAX && (wanted->made < head->made || wanted->made >= head->ends))
+        return MFI_CACHE_EXPIRED;
+    return MFI_CACHE_HIT;
+}
+
+/* With room for the key that stands in the file. */
+static int read_with(int fd, const struct mfi_cache_entry *wanted, size_t size, void *key,
+                     char **ret) {
+    struct head head = {0};
+    if (size >= LOOK_FIRST) {
+        /* A file that was made larger is not worth the memory. */
+        const int r = move_all(fd, &(struct iovec){&head, sizeof head}, 1, mfi_sys.preadv);
+        if (r != 0)
+            return r < 0 ? r : MFI_CACHE_DAMAGED;
+        const enum mfi_cache_verdict verdict = judge(&head, wanted, size);
+        if (verdict != MFI_CACHE_HIT)
+            return (int)verdict;
+    }
+    mfi_auto_free char *data = mfi_sys.malloc(size + 1);
+    if (data == NULL)
+        return -ENOMEM;
+    struct iovec v[] = {{&head, sizeof head}, {key, wanted->key_size}, {data, size}};
+    const int r = move_all(fd, v, MFI_LENGTH(v), mfi_sys.preadv);
+    if (r != 0)
+        return r < 0 ? r : MFI_CACHE_DAMAGED;
+    /* The sum first: what is altered is damaged, whatever it says of its time. */
+    if (head.sum != sum_of(&head, data, size))
+        return MFI_CACHE_DAMAGED;
+    const enum mfi_cache_verdict verdict = judge(&head, wanted, size);
+    if (verdict != MFI_CACHE_HIT)
+        return (int)verdict;
+    if (wanted->key_size > 0 && memcmp(key, wanted->key, wanted->key_size) != 0)
+        return MFI_CACHE_DAMAGED;
+    data[size] = '\0';
+    *ret = mfi_take(data);
+    return MFI_CACHE_HIT;
+}
+
+int mfi_cache_entry_read(const mayfly_cache *cache, const struct mfi_cache_entry *wanted,
+                         int *ret_fd, char **ret, size_t *ret_size) {
+    struct stat st;
+    char on_stack[KEY_ON_STACK];
+    const int fd = mfi_sys.openat(cache->fd, wanted->name.text,
+                                  O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0);
+    *ret_fd = fd < 0 ? -1 : fd;
+    if (fd < 0)
+        return fd == -ENOENT ? MFI_CACHE_MISS : fd == -ELOOP ? MFI_CACHE_DAMAGED : fd;
+    const int r = mfi_sys.fstat(fd, &st);
+    if (r < 0)
+        return r;
+    const uint64_t least = mfi_cache_entry_size(wanted->key_size, 0);
+    if (!S_ISREG(st.st_mode) || st.st_uid != cache->owner || (uint64_t)st.st_size < least ||
+        (uint64_t)st.st_size - least > SIZE_MAX - 1)
+        return MFI_CACHE_DAMAGED;
+    mfi_auto_free void *longer = NULL;
+    if (wanted->key_size > sizeof on_stack) {
+        longer = mfi_sys.malloc(wanted->key_size);
+        if (longer == NULL)
+            return -ENOMEM;
+    }
+    *ret_size = (size_t)((uint64_t)st.st_size - least);
+    return read_with(fd, wanted, *ret_size, longer == NULL ? on_stack : longer, ret);
+}
