@@ -114,6 +114,9 @@ static int check_state(const mayfly_cache *cache, int fd, mayfly_error *error) {
     char magic[sizeof cache->shared->magic] = "";
     struct stat st;
     int r = mfi_sys.fstat(fd, &st);
+    if (r == 0 && (!S_ISREG(st.st_mode) || st.st_uid != cache->owner))
+        return mfi_fail(error, -EPERM, "cache", cache->path, "%s is no file of yours",
+                        MFI_CACHE_STATE);
     if (r == 0)
         r = (int)mfi_sys.pread(fd, magic, sizeof magic, 0);
     if (r >= 0 && memcmp(magic, nothing, sizeof magic) == 0)
@@ -126,31 +129,45 @@ static int check_state(const mayfly_cache *cache, int fd, mayfly_error *error) {
     return r < 0 ? mfi_fail_call(error, r, "cache", cache->path, fd) : 0;
 }
 
+/* What was a directory only becomes a cache. The magic comes last. */
+static int begin_state(struct mfi_cache_shared *shared) {
+    if (shared->magic[0] != '\0')
+        return 0;
+    const int r = mfi_random(&shared->secret, sizeof shared->secret);
+    if (r == 0)
+        memcpy(shared->magic, MFI_CACHE_MAGIC, sizeof shared->magic);
+    return r;
+}
+
+static int map_state(mayfly_cache *cache, int fd, mayfly_error *error) {
+    char boot[MFI_BOOT_ID] = "";
+    int r = check_state(cache, fd, error);
+    if (r < 0)
+        return r;
+    cache->shared = mfi_sys.mmap(sizeof *cache->shared, fd, 0);
+    if (cache->shared == NULL)
+        return mfi_fail_memory(error, sizeof *cache->shared);
+    mfi_boot_id(boot);
+    if (memcmp(cache->shared->boot, boot, sizeof boot) != 0)
+        atomic_store(&cache->shared->unsettled, 1);
+    memcpy(cache->shared->boot, boot, sizeof boot);
+    r = begin_state(cache->shared);
+    return r < 0 ? mfi_fail_call(error, r, "getrandom", cache->path, -1) : 0;
+}
+
 /* Maps the state, which is made if this is a new cache. */
 static int open_state(mayfly_cache *cache, mayfly_error *error) {
-    char boot[MFI_BOOT_ID] = "";
     mfi_auto_fd fd = mfi_sys.openat(cache->fd, MFI_CACHE_STATE, O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0);
-    if (fd == -ENOENT)
-        fd = create_state(cache, error);
-    else if (fd < 0)
+    if (fd < 0 && fd != -ENOENT)
         return mfi_fail_call(error, fd, "cache", cache->path, cache->fd);
+    if (fd < 0)
+        fd = create_state(cache, error);
     if (fd < 0)
         return fd;
     int r = mfi_sys.lock_byte(fd, 0, MFI_LOCK_WAIT);
     if (r < 0)
         return mfi_fail_call(error, r, "lock", cache->path, cache->fd);
-    r = check_state(cache, fd, error);
-    if (r == 0)
-        cache->shared = mfi_sys.mmap(sizeof *cache->shared, fd, 0);
-    if (r == 0 && cache->shared == NULL)
-        r = mfi_fail_memory(error, sizeof *cache->shared);
-    if (r == 0) {
-        mfi_boot_id(boot);
-        if (memcmp(cache->shared->boot, boot, sizeof boot) != 0)
-            atomic_store(&cache->shared->unsettled, 1);
-        memcpy(cache->shared->boot, boot, sizeof boot);
-        memcpy(cache->shared->magic, MFI_CACHE_MAGIC, sizeof cache->shared->magic);
-    }
+    r = map_state(cache, fd, error);
     (void)mfi_sys.lock_byte(fd, 0, MFI_LOCK_GIVE);
     return r;
 }
@@ -173,11 +190,10 @@ static int open_path(mayfly_cache *cache, const char *path, mayfly_error *error)
 int mayfly_cache_open_sized(size_t options_size, const mayfly_cache_options *options,
                             mayfly_cache **ret, mayfly_error *error) {
     mayfly_cache_options known;
-    struct mfi_cache_name name;
     int r = mfi_options_import(&known, sizeof known, options, options_size, "cache", error);
     if (r < 0)
         return r;
-    r = mfi_cache_name("", 0, &name);
+    r = mfi_cache_name_init();
     if (r < 0)
         return mfi_fail(error, r, "cache", NULL, "this library was built without libsodium");
     mayfly_auto(mayfly_cache) cache = mfi_sys.calloc(1, sizeof *cache);
@@ -278,7 +294,7 @@ static int write_unnamed(const mayfly_cache *cache, const struct mfi_cache_entry
         return 0;
     int r = fd < 0 ? fd : mfi_sys.fchmod(fd, 0600); /* whatever the umask is */
     if (r == 0)
-        r = mfi_cache_entry_write(fd, entry);
+        r = mfi_cache_entry_write(cache, fd, entry);
     if (r < 0)
         return mfi_fail_call(error, r, "cache", cache->path, cache->fd);
     *ret_fd = mfi_take_fd(&fd);

@@ -6,7 +6,7 @@
  *     cache_entry.c  the file of an entry: written, read, judged
  *     cache_room.c   what is done under the writers' lock: publishing, making room, counting
  *     cache_wait.c   computing what is not there, once; values
- *     cache_name.c   keys to names (BLAKE2b); the check sum (XXH64)
+ *     cache_name.c   keys to names (BLAKE2b); the check sum
  */
 #ifndef MFI_WORK_CACHE_H
 #define MFI_WORK_CACHE_H
@@ -35,6 +35,7 @@ struct mfi_cache_shared {
     char magic[16];
     char boot[MFI_BOOT_ID];     /* of the system that wrote it last: numbers of an earlier one may
                                    be older than the directory */
+    uint64_t secret;            /* seed of all check sums; drawn when the cache is made */
     _Atomic uint64_t unsettled; /* 1 while entries change: who finds it so counts them */
     _Atomic uint64_t entries, bytes;
     _Atomic uint64_t puts, evicted, expired, damaged, computed, waited;
@@ -56,10 +57,11 @@ struct mayfly_cache {
 
 /* ---- names and sums -------------------------------------------------------------------------- */
 
-/* 0, or -ENOTSUP without libsodium. */
+/* Before the first name: 0, or -ENOTSUP without libsodium. */
+int mfi_cache_name_init(void);
 int mfi_cache_name(const void *key, size_t size, struct mfi_cache_name *ret);
 
-/* XXH64. */
+/* Of the machine's byte order. */
 uint64_t mfi_cache_sum(const void *data, size_t size, uint64_t seed);
 
 static inline _Atomic uint64_t *mfi_cache_used(const mayfly_cache *cache, uint64_t word) {
@@ -92,7 +94,8 @@ enum mfi_cache_verdict { MFI_CACHE_MISS, MFI_CACHE_HIT, MFI_CACHE_EXPIRED, MFI_C
 /* The size of its file; UINT64_MAX if there is no such size. */
 uint64_t mfi_cache_entry_size(size_t key_size, size_t size);
 
-int mfi_cache_entry_write(int fd, const struct mfi_cache_entry *entry); /* 0 or -errno */
+/* 0 or -errno. */
+int mfi_cache_entry_write(const mayfly_cache *cache, int fd, const struct mfi_cache_entry *entry);
 
 /* Reads and judges. Gives the open file, too (-1: there is none, or it is a link): until it is
  * closed, no other one can have its inode. A verdict or -errno; *ret only on a hit. */

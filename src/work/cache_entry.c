@@ -22,10 +22,13 @@ struct head {
 
 static const uint64_t MAGIC = 0x31656863796c666d; /* "mflyche1" */
 
-enum { KEY_ON_STACK = 512, LOOK_FIRST = 64 * 1024 };
+/* What is read at once: the file is not asked for its size before. */
+enum { AT_ONCE = 16 * 1024 };
 
-static uint64_t sum_of(const struct head *head, const void *data, size_t size) {
-    return mfi_cache_sum(data, size, mfi_cache_sum(head, offsetof(struct head, sum), 0));
+static uint64_t sum_of(const mayfly_cache *cache, const struct head *head, const void *data,
+                       size_t size) {
+    const uint64_t seed = cache->shared->secret;
+    return mfi_cache_sum(data, size, mfi_cache_sum(head, offsetof(struct head, sum), seed));
 }
 
 uint64_t mfi_cache_entry_size(size_t key_size, size_t size) {
@@ -64,13 +67,13 @@ static int move_all(int fd, struct iovec *v, int n,
     }
 }
 
-int mfi_cache_entry_write(int fd, const struct mfi_cache_entry *entry) {
+int mfi_cache_entry_write(const mayfly_cache *cache, int fd, const struct mfi_cache_entry *entry) {
     struct head head = {.magic = MAGIC,
                         .key_size = entry->key_size,
                         .size = entry->size,
                         .made = entry->made,
                         .ends = entry->ends};
-    head.sum = sum_of(&head, entry->data, entry->size);
+    head.sum = sum_of(cache, &head, entry->data, entry->size);
     /* pwritev(2) only reads them. */
     struct iovec v[] = {{&head, sizeof head},
                         {(void *)(uintptr_t)entry->key, entry->key_size},
@@ -80,70 +83,94 @@ int mfi_cache_entry_write(int fd, const struct mfi_cache_entry *entry) {
 }
 
 /* What the head alone says. */
-static enum mfi_cache_verdict judge(const struct head *head, const struct mfi_cache_entry *wanted,
-                                    size_t size) {
-    if (head->magic != MAGIC || head->key_size != wanted->key_size || head->size != size)
+static enum mfi_cache_verdict judge(const struct head *head, const struct mfi_cache_entry *wanted) {
+    if (head->magic != MAGIC || head->key_size != wanted->key_size)
         return MFI_CACHE_DAMAGED;
     if (head->ends != INT64_MAX && (wanted->made < head->made || wanted->made >= head->ends))
         return MFI_CACHE_EXPIRED;
     return MFI_CACHE_HIT;
 }
 
-/* With room for the key that stands in the file. */
-static int read_with(int fd, const struct mfi_cache_entry *wanted, size_t size, void *key,
-                     char **ret) {
-    struct head head = {0};
-    if (size >= LOOK_FIRST) {
-        /* A file that was made larger is not worth the memory. */
-        const int r = move_all(fd, &(struct iovec){&head, sizeof head}, 1, mfi_sys.preadv);
-        if (r != 0)
-            return r < 0 ? r : MFI_CACHE_DAMAGED;
-        const enum mfi_cache_verdict verdict = judge(&head, wanted, size);
-        if (verdict != MFI_CACHE_HIT)
-            return (int)verdict;
-    }
-    mfi_auto_free char *data = mfi_sys.malloc(size + 1);
-    if (data == NULL)
-        return -ENOMEM;
-    struct iovec v[] = {{&head, sizeof head}, {key, wanted->key_size}, {data, size}};
-    const int r = move_all(fd, v, MFI_LENGTH(v), mfi_sys.preadv);
-    if (r != 0)
-        return r < 0 ? r : MFI_CACHE_DAMAGED;
-    /* The sum first: what is altered is damaged, whatever it says of its time. */
-    if (head.sum != sum_of(&head, data, size))
+static bool same_key(const void *key, const struct mfi_cache_entry *wanted) {
+    return wanted->key_size == 0 || memcmp(key, wanted->key, wanted->key_size) == 0;
+}
+
+/* All of it has been read. The sum comes first: what is altered is damaged, whatever it says of its
+ * time. */
+static int judge_small(const mayfly_cache *cache, const struct mfi_cache_entry *wanted,
+                       const char *file, size_t size, char **ret, size_t *ret_size) {
+    struct head head;
+    const uint64_t least = mfi_cache_entry_size(wanted->key_size, 0);
+    if (size < least)
         return MFI_CACHE_DAMAGED;
-    const enum mfi_cache_verdict verdict = judge(&head, wanted, size);
+    memcpy(&head, file, sizeof head);
+    const char *data = file + least;
+    size -= (size_t)least;
+    if (head.size != size || head.sum != sum_of(cache, &head, data, size) ||
+        !same_key(file + sizeof head, wanted))
+        return MFI_CACHE_DAMAGED;
+    const enum mfi_cache_verdict verdict = judge(&head, wanted);
     if (verdict != MFI_CACHE_HIT)
         return (int)verdict;
-    if (wanted->key_size > 0 && memcmp(key, wanted->key, wanted->key_size) != 0)
+    char *copy = mfi_sys.malloc(size + 1);
+    if (copy == NULL)
+        return -ENOMEM;
+    memcpy(copy, data, size);
+    copy[size] = '\0';
+    *ret = copy;
+    *ret_size = size;
+    return MFI_CACHE_HIT;
+}
+
+/* Its head is known: the memory for the rest is what the file has. */
+static int read_large(const mayfly_cache *cache, const struct mfi_cache_entry *wanted, int fd,
+                      struct head *head, char **ret, size_t *ret_size) {
+    struct stat st;
+    int r = mfi_sys.fstat(fd, &st);
+    if (r < 0)
+        return r;
+    if (judge(head, wanted) != MFI_CACHE_HIT)
+        return (int)judge(head, wanted);
+    if (head->size >= SIZE_MAX - 1 ||
+        (uint64_t)st.st_size != mfi_cache_entry_size(wanted->key_size, (size_t)head->size))
+        return MFI_CACHE_DAMAGED;
+    const size_t size = (size_t)head->size;
+    mfi_auto_free char *data = mfi_sys.malloc(size + 1);
+    mfi_auto_free char *key = mfi_sys.malloc(wanted->key_size + 1);
+    if (data == NULL || key == NULL)
+        return -ENOMEM;
+    struct iovec v[] = {{head, sizeof *head}, {key, wanted->key_size}, {data, size}};
+    r = move_all(fd, v, MFI_LENGTH(v), mfi_sys.preadv);
+    if (r != 0)
+        return r < 0 ? r : MFI_CACHE_DAMAGED;
+    if (head->size != size || head->sum != sum_of(cache, head, data, size) ||
+        !same_key(key, wanted))
         return MFI_CACHE_DAMAGED;
     data[size] = '\0';
     *ret = mfi_take(data);
+    *ret_size = size;
     return MFI_CACHE_HIT;
 }
 
 int mfi_cache_entry_read(const mayfly_cache *cache, const struct mfi_cache_entry *wanted,
                          int *ret_fd, char **ret, size_t *ret_size) {
-    struct stat st;
-    char on_stack[KEY_ON_STACK];
-    const int fd = mfi_sys.openat(cache->fd, wanted->name.text,
-                                  O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0);
+    char file[AT_ONCE];
+    struct head head;
+    /* With O_NOATIME the kernel refuses another's file (and to write down that it was read). */
+    const int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC | O_NOATIME;
+    const int fd = mfi_sys.openat(cache->fd, wanted->name.text, flags, 0);
     *ret_fd = fd < 0 ? -1 : fd;
     if (fd < 0)
-        return fd == -ENOENT ? MFI_CACHE_MISS : fd == -ELOOP ? MFI_CACHE_DAMAGED : fd;
-    const int r = mfi_sys.fstat(fd, &st);
-    if (r < 0)
-        return r;
-    const uint64_t least = mfi_cache_entry_size(wanted->key_size, 0);
-    if (!S_ISREG(st.st_mode) || st.st_uid != cache->owner || (uint64_t)st.st_size < least ||
-        (uint64_t)st.st_size - least > SIZE_MAX - 1)
-        return MFI_CACHE_DAMAGED;
-    mfi_auto_free void *longer = NULL;
-    if (wanted->key_size > sizeof on_stack) {
-        longer = mfi_sys.malloc(wanted->key_size);
-        if (longer == NULL)
-            return -ENOMEM;
-    }
-    *ret_size = (size_t)((uint64_t)st.st_size - least);
-    return read_with(fd, wanted, *ret_size, longer == NULL ? on_stack : longer, ret);
+        return fd == -ENOENT                  ? MFI_CACHE_MISS
+               : fd == -ELOOP || fd == -EPERM ? MFI_CACHE_DAMAGED
+                                              : fd;
+    const ssize_t n = mfi_sys.pread(fd, file, sizeof file, 0);
+    if (n == -EISDIR || n == -ESPIPE)
+        return MFI_CACHE_DAMAGED; /* no regular file */
+    if (n < 0)
+        return (int)n;
+    if ((size_t)n < sizeof file)
+        return judge_small(cache, wanted, file, (size_t)n, ret, ret_size);
+    memcpy(&head, file, sizeof head);
+    return read_large(cache, wanted, fd, &head, ret, ret_size);
 }

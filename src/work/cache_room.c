@@ -164,7 +164,7 @@ void mfi_cache_discard(const mayfly_cache *cache, const struct mfi_cache_name *n
     mfi_auto_lock lock = mfi_cache_lock(cache, 0, MFI_LOCK_TRY);
     if (lock < 0 || mfi_sys.fstatat(cache->fd, name->text, &now, AT_SYMLINK_NOFOLLOW) < 0)
         return;
-    const bool same = fd < 0 ? S_ISLNK(now.st_mode)
+    const bool same = fd < 0 ? S_ISLNK(now.st_mode) || now.st_uid != cache->owner
                              : mfi_sys.fstat(fd, &bad) == 0 && bad.st_dev == now.st_dev &&
                                    bad.st_ino == now.st_ino;
     if (same)
@@ -259,7 +259,7 @@ static int write_named(const mayfly_cache *cache, const struct mfi_cache_entry *
     if (fd < 0)
         return fd;
     const int r = mfi_sys.fchmod(fd, 0600);
-    return r < 0 ? r : mfi_cache_entry_write(fd, entry);
+    return r < 0 ? r : mfi_cache_entry_write(cache, fd, entry);
 }
 
 /* The file gets its name, in place of the old one. */
