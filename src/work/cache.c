@@ -221,20 +221,16 @@ int mayfly_cache_open_sized(size_t options_size, const mayfly_cache_options *opt
 int mfi_cache_look(mayfly_cache *cache, const struct mfi_cache_name *name, const void *key,
                    size_t key_size, int again, char **ret, size_t *ret_size, mayfly_error *error) {
     struct mfi_cache_shared *shared = cache->shared;
-    struct mfi_cache_entry wanted = {.name = *name, .key = key, .key_size = key_size};
+    const struct mfi_cache_entry wanted = {.name = *name, .key = key, .key_size = key_size};
     mfi_auto_fd fd = -1;
     char *data = NULL;
     size_t size;
-    wanted.made = mfi_sys.realtime();
-    if (wanted.made < 0)
-        return mfi_fail_call(error, (int)wanted.made, "clock_gettime", cache->path, -1);
     const int verdict = mfi_cache_entry_read(cache, &wanted, &fd, &data, &size);
     if (verdict == -ENOMEM)
         return mfi_fail_memory(error, 0);
     if (verdict < 0)
         return mfi_fail_call(error, verdict, "cache", cache->path, cache->fd);
     if (verdict == MFI_CACHE_HIT) {
-        mfi_cache_count(&shared->hits);
         mfi_cache_note_use(cache, name);
         *ret = data;
         *ret_size = size;

@@ -39,10 +39,8 @@ struct mfi_cache_shared {
     _Atomic uint64_t unsettled; /* 1 while entries change: who finds it so counts them */
     _Atomic uint64_t entries, bytes;
     _Atomic uint64_t puts, evicted, expired, damaged, computed, waited;
-    _Alignas(64) _Atomic uint64_t hits;
-    _Atomic uint64_t misses;
+    _Alignas(64) _Atomic uint64_t misses;
     _Atomic uint64_t uses; /* hits and puts so far: the clock that recency is told by */
-    _Alignas(4096) _Atomic uint64_t used[MFI_CACHE_SLOTS]; /* when, by that clock; by the name */
 };
 
 struct mayfly_cache {
@@ -86,7 +84,7 @@ struct mfi_cache_entry {
     struct mfi_cache_name name;
     const void *key, *data;
     size_t key_size, size;
-    int64_t made, ends; /* nanoseconds since 1970; ends: INT64_MAX, never */
+    int64_t made, ends; /* nanoseconds since 1970; ends: INT64_MAX, never. Not used to read */
 };
 
 enum mfi_cache_verdict { MFI_CACHE_MISS, MFI_CACHE_HIT, MFI_CACHE_EXPIRED, MFI_CACHE_DAMAGED };

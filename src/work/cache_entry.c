@@ -82,13 +82,16 @@ int mfi_cache_entry_write(const mayfly_cache *cache, int fd, const struct mfi_ca
     return r > 0 ? -EIO : r;
 }
 
-/* What the head alone says. */
-static enum mfi_cache_verdict judge(const struct head *head, const struct mfi_cache_entry *wanted) {
+/* What the head alone says; or -errno. The clock is asked only if it matters. */
+static int judge(const struct head *head, const struct mfi_cache_entry *wanted) {
     if (head->magic != MAGIC || head->key_size != wanted->key_size)
         return MFI_CACHE_DAMAGED;
-    if (head->ends != INT64_MAX && (wanted->made < head->made || wanted->made >= head->ends))
-        return MFI_CACHE_EXPIRED;
-    return MFI_CACHE_HIT;
+    if (head->ends == INT64_MAX)
+        return MFI_CACHE_HIT;
+    const int64_t now = mfi_sys.realtime();
+    if (now < 0)
+        return (int)now;
+    return now < head->made || now >= head->ends ? MFI_CACHE_EXPIRED : MFI_CACHE_HIT;
 }
 
 static bool same_key(const void *key, const struct mfi_cache_entry *wanted) {
@@ -109,9 +112,9 @@ static int judge_small(const mayfly_cache *cache, const struct mfi_cache_entry *
     if (head.size != size || head.sum != sum_of(cache, &head, data, size) ||
         !same_key(file + sizeof head, wanted))
         return MFI_CACHE_DAMAGED;
-    const enum mfi_cache_verdict verdict = judge(&head, wanted);
+    const int verdict = judge(&head, wanted);
     if (verdict != MFI_CACHE_HIT)
-        return (int)verdict;
+        return verdict;
     char *copy = mfi_sys.malloc(size + 1);
     if (copy == NULL)
         return -ENOMEM;
@@ -129,8 +132,9 @@ static int read_large(const mayfly_cache *cache, const struct mfi_cache_entry *w
     int r = mfi_sys.fstat(fd, &st);
     if (r < 0)
         return r;
-    if (judge(head, wanted) != MFI_CACHE_HIT)
-        return (int)judge(head, wanted);
+    r = judge(head, wanted);
+    if (r != MFI_CACHE_HIT)
+        return r;
     if (head->size >= SIZE_MAX - 1 ||
         (uint64_t)st.st_size != mfi_cache_entry_size(wanted->key_size, (size_t)head->size))
         return MFI_CACHE_DAMAGED;

@@ -323,14 +323,15 @@ int mayfly_cache_stats_sized(size_t result_size, mayfly_cache *cache, mayfly_cac
     const int r = lock < 0 ? lock : settle(cache);
     if (r < 0)
         return mfi_fail_call(error, r, "cache", cache->path, cache->fd);
+    const uint64_t uses = atomic_load(&shared->uses), puts = atomic_load(&shared->puts);
     const mayfly_cache_statistics all = {
         .entries = atomic_load(&shared->entries),
         .bytes = atomic_load(&shared->bytes),
-        .hits = atomic_load(&shared->hits),
+        .hits = uses < puts ? 0 : uses - puts,
         .misses = atomic_load(&shared->misses),
         .expired = atomic_load(&shared->expired),
         .damaged = atomic_load(&shared->damaged),
-        .puts = atomic_load(&shared->puts),
+        .puts = puts,
         .evicted = atomic_load(&shared->evicted),
         .computed = atomic_load(&shared->computed),
         .waited = atomic_load(&shared->waited),
