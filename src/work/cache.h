@@ -41,6 +41,7 @@ struct mfi_cache_shared {
     _Atomic uint64_t puts, evicted, expired, damaged, computed, waited;
     _Alignas(64) _Atomic uint64_t misses;
     _Atomic uint64_t uses; /* hits and puts so far: the clock that recency is told by */
+    _Alignas(4096) _Atomic uint64_t used[MFI_CACHE_SLOTS]; /* when, by that clock; by the name */
 };
 
 struct mayfly_cache {
