@@ -280,15 +280,15 @@ static int describe(const mayfly_cache *cache, const mayfly_cache_put_options *o
     return 0;
 }
 
-/* The content in a file without a name, before anybody has to wait for it. -1: there are no such
- * files here. */
+/* The content in a file without a name, before anybody has to wait for it. -1: there can be no such
+ * file, for whatever reason: one with a name will tell it. */
 static int write_unnamed(const mayfly_cache *cache, const struct mfi_cache_entry *entry,
                          int *ret_fd, mayfly_error *error) {
     mfi_auto_fd fd = mfi_sys.open_unnamed(cache->fd, 0600);
     *ret_fd = -1;
-    if (fd == -EOPNOTSUPP || fd == -EISDIR || fd == -EINVAL || fd == -ENOENT)
+    if (fd < 0)
         return 0;
-    int r = fd < 0 ? fd : mfi_sys.fchmod(fd, 0600); /* whatever the umask is */
+    int r = mfi_sys.fchmod(fd, 0600); /* whatever the umask is */
     if (r == 0)
         r = mfi_cache_entry_write(cache, fd, entry);
     if (r < 0)

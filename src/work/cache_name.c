@@ -94,6 +94,8 @@ uint64_t mfi_cache_sum(const void *data, size_t size, uint64_t seed) {
         c = step(c, p + 32, odd[2]);
         d = step(d, p + 48, odd[3]);
     }
-    /* How long it is counts: the rest is filled up with zeros. */
-    return fold(sum_rest(a ^ b, p, left) ^ odd[0], c ^ d ^ (uint64_t)size * odd[4]);
+    /* Not a ^ b: they begin with the same seed. How long it is counts, because the rest is filled
+     * up with zeros. */
+    const uint64_t rest = sum_rest(fold(a ^ odd[4], b + odd[2]), p, left);
+    return fold(rest ^ odd[0], fold(c ^ odd[1], d + odd[4]) ^ (uint64_t)size * odd[3]);
 }
