@@ -164,12 +164,11 @@ static int open_state(mayfly_cache *cache, mayfly_error *error) {
         fd = create_state(cache, error);
     if (fd < 0)
         return fd;
-    int r = mfi_sys.lock_byte(fd, 0, MFI_LOCK_WAIT);
-    if (r < 0)
-        return mfi_fail_call(error, r, "lock", cache->path, cache->fd);
-    r = map_state(cache, fd, error);
-    (void)mfi_sys.lock_byte(fd, 0, MFI_LOCK_GIVE);
-    return r;
+    /* By another descriptor: a lock would last as long as the mapping of its own. */
+    mfi_auto_lock lock = mfi_cache_lock(cache, 0, MFI_LOCK_WAIT);
+    if (lock < 0)
+        return mfi_fail_call(error, lock, "lock", cache->path, cache->fd);
+    return map_state(cache, fd, error);
 }
 
 static int open_path(mayfly_cache *cache, const char *path, mayfly_error *error) {
