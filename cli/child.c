@@ -30,6 +30,10 @@ static void take_signals(struct child *child) {
 }
 
 int child_start(struct child *ret, char **command, int output) {
+    return child_start_with(ret, command, output, -1);
+}
+
+int child_start_with(struct child *ret, char **command, int output, int errors) {
     take_signals(ret);
     (void)fflush(NULL);
     ret->pid = fork();
@@ -39,6 +43,8 @@ int child_start(struct child *ret, char **command, int output) {
         return 0;
     (void)sigprocmask(SIG_SETMASK, &ret->mask_before, NULL);
     if (output >= 0 && dup2(output, STDOUT_FILENO) < 0)
+        _exit(126);
+    if (errors >= 0 && dup2(errors, STDERR_FILENO) < 0)
         _exit(126);
     (void)execvp(command[0], command);
     (void)cli_say(0, "%s: %s", command[0], strerror(errno));

@@ -17,6 +17,9 @@ struct child {
  * standard output. 0, or EXIT_FAILED after saying why. */
 int child_start(struct child *ret, char **command, int output);
 
+/* The same with `errors` (-1: ours) as its standard error, too. */
+int child_start_with(struct child *ret, char **command, int output, int errors);
+
 /* Waits for its end, passing signals on. Returns its status as waitpid gives it. */
 int child_wait(struct child *child);
 
