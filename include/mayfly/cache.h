@@ -23,14 +23,14 @@
  * and makes four system calls: openat, fstat, preadv, close. That an entry was used is noted in
  * memory that all who have the cache open share. Bounds     hold at every moment, for bytes (the
  * sizes of the entries' files; what a file system rounds up comes on top, and 132 KiB for the cache
- * itself) and for the number of entries. Each writer keeps those that it opened the cache with.
- * What was least recently used goes first, and an eighth of the entries at a time, so that looking
- * for them is rare. Which is noted in 16,384 places: with more entries than that some share one,
- * and stay as long as the most recently used of them. Clock      Times to live are counted by
- * CLOCK_REALTIME. If that was set back to before an entry was made, the entry has ended. Not for
- * values that must survive a power cut: what one tears is a miss later. Not for handled directories
- * on file systems that know no locks. Who can write as the cache's owner can make it say anything;
- * the check sum is against accidents.
+ * itself) and for the number of entries; what is just being written counts when it appears. Each
+ * writer keeps those that it opened the cache with. What was least recently used goes first, and an
+ * eighth of the entries at a time, so that looking for them is rare. Which is noted in 16,384
+ * places: with more entries than that some share one, and stay as long as the most recently used of
+ * them. Clock      Times to live are counted by CLOCK_REALTIME. If that was set back to before an
+ * entry was made, the entry has ended. Not for values that must survive a power cut: what one tears
+ * is a miss later. Not for handled directories on file systems that know no locks. Who can write as
+ * the cache's owner can make it say anything; the check sum is against accidents.
  */
 #ifndef MAYFLY_CACHE_H
 #define MAYFLY_CACHE_H
