@@ -11,26 +11,30 @@
  *
  * or, so that of all who need it only one fetches it:
  *
- *     mayfly_cache_get_or_compute(cache, url, strlen(url), fetch, &site, NULL, &page, &size,
- * &error);
+ *     mayfly_cache_get_or_compute(cache, url, strlen(url), fetch, &site, NULL, &page, &size, NULL);
  *
  * Lifetime   The cache lies in a temporary directory of its own and goes with it; or in the
  *            directory that .path names, and stays. Others open it there as well, also a temporary
  *            one (mayfly_cache_path). A forked child may go on using its parent's handle.
  * Entries    A file each (mode 0600), called by the BLAKE2b hash of its key; it holds the whole
- * key, the value, when it ends, and a check sum. It appears complete or not at all. An entry that
- * is torn, altered, another's or past its time is a miss, and is removed. Reading    takes no lock
- * and makes four system calls: openat, fstat, preadv, close. That an entry was used is noted in
- * memory that all who have the cache open share. Bounds     hold at every moment, for bytes (the
- * sizes of the entries' files; what a file system rounds up comes on top, and 132 KiB for the cache
- * itself) and for the number of entries; what is just being written counts when it appears. Each
- * writer keeps those that it opened the cache with. What was least recently used goes first, and an
- * eighth of the entries at a time, so that looking for them is rare. Which is noted in 16,384
- * places: with more entries than that some share one, and stay as long as the most recently used of
- * them. Clock      Times to live are counted by CLOCK_REALTIME. If that was set back to before an
- * entry was made, the entry has ended. Not for values that must survive a power cut: what one tears
- * is a miss later. Not for handled directories on file systems that know no locks. Who can write as
- * the cache's owner can make it say anything; the check sum is against accidents.
+ *            key, the value, when it ends, and a check sum. It appears complete or not at all. An
+ *            entry that is torn, altered, another's or past its time is a miss, and is removed.
+ * Reading    takes no lock and makes three system calls: openat, pread, close (from 16 KiB on two
+ *            more). That an entry was used is noted in memory that all who have the cache open
+ *            share, which costs no call.
+ * Bounds     hold at every moment, for bytes (the sizes of the entries' files; what a file system
+ *            rounds up comes on top, and 132 KiB for the cache itself) and for the number of
+ *            entries; what is just being written counts when it appears. Each writer keeps those
+ *            that it opened the cache with. What was least recently used goes first, and an eighth
+ *            of the entries beyond what must go, so that looking for them is rare. When each was
+ *            used is noted in 16,384 places: of more entries some share one, and stay as long as
+ *            the most recently used of them.
+ * Clock      Times to live are counted by CLOCK_REALTIME. If that was set back to before an entry
+ *            was made, the entry has ended.
+ * Disk       Nothing is synced: what a power cut tears is a miss later. A directory on NFS needs
+ *            its locks (fcntl(2)).
+ * Trust      Whoever is the cache's owner can make it say anything. The check sum is against
+ *            accidents, and against what others left there before the directory was private.
  */
 #ifndef MAYFLY_CACHE_H
 #define MAYFLY_CACHE_H
@@ -118,7 +122,7 @@ MAYFLY_API const char *mayfly_cache_path(const mayfly_cache *cache);
  * cache; then the next one to find it does.
  *
  * Ownership: the caller frees *ret.
- * Errors:    -EACCES, -EMFILE, -EIO, ... as openat(2) and preadv(2): not known whether it is there
+ * Errors:    -EACCES, -EMFILE, -EIO, ... as openat(2) and pread(2): not known whether it is there
  *            -ENOMEM
  * Safety:    thread any | fork any | signal no
  * Since:     0.1 (contract P2) */
@@ -201,9 +205,11 @@ mayfly_cache_get_or_compute_sized(size_t options_size, mayfly_cache *cache, cons
  *
  * ret        as for mayfly_loads: a new document, or one that is filled anew; its root is the value
  *
- * Errors:    MAYFLY_E_PICKLE   the entry holds bytes that are no pickle; the value has no form
- * there as mayfly_loads and mayfly_dumps, and as above Safety:    thread any, with a document of
- * its own | fork any | signal no Since:     0.1 (contract P2) */
+ * Errors:    MAYFLY_E_PICKLE   the entry holds bytes that are no pickle (it stays), or the value
+ *                              has no form as a pickle
+ *            as mayfly_loads and mayfly_dumps, and as above
+ * Safety:    thread any, each with its own document | fork any | signal no
+ * Since:     0.1 (contract P2) */
 MAYFLY_API MAYFLY_MUST_CHECK int mayfly_cache_get_value(mayfly_cache *cache, const void *key,
                                                         size_t key_size, mayfly_doc **ret,
                                                         mayfly_error *error);
