@@ -62,14 +62,8 @@ static inline uint64_t word_at(const unsigned char *p) {
     return x;
 }
 
-/* All 128 bits of a product, folded: each bit of either factor reaches every bit of the result. */
-static inline uint64_t fold(uint64_t a, uint64_t b) {
-    const unsigned __int128 product = (unsigned __int128)a * b;
-    return (uint64_t)product ^ (uint64_t)(product >> 64);
-}
-
 static inline uint64_t step(uint64_t lane, const unsigned char *p, uint64_t with) {
-    return fold(word_at(p) ^ with, word_at(p + 8) ^ lane);
+    return mfi_fold(word_at(p) ^ with, word_at(p + 8) ^ lane);
 }
 
 /* Less than 64 bytes. */
@@ -96,6 +90,6 @@ uint64_t mfi_cache_sum(const void *data, size_t size, uint64_t seed) {
     }
     /* Not a ^ b: they begin with the same seed. How long it is counts, because the rest is filled
      * up with zeros. */
-    const uint64_t rest = sum_rest(fold(a ^ odd[4], b + odd[2]), p, left);
-    return fold(rest ^ odd[0], fold(c ^ odd[1], d + odd[4]) ^ (uint64_t)size * odd[3]);
+    const uint64_t rest = sum_rest(mfi_fold(a ^ odd[4], b + odd[2]), p, left);
+    return mfi_fold(rest ^ odd[0], mfi_fold(c ^ odd[1], d + odd[4]) ^ (uint64_t)size * odd[3]);
 }
