@@ -183,8 +183,8 @@ typedef int mayfly_cache_compute(void *context, char **ret, size_t *ret_size, ma
  * The computation may use the cache, also for other keys, but not in a circle: a key that waits for
  * itself waits for ever.
  *
- * Returns 1: it was there, perhaps after waiting; 0: computed. It is also given if it could not be
- * stored, be it for its size or for a full disk.
+ * Returns 1: it was there, perhaps after waiting; 0: computed, and given as `compute` made it. It
+ * is also given if it could not be stored, be it for its size or for a full disk.
  *
  * Ownership: the caller frees *ret.
  * Errors:    what `compute` returns; as mayfly_cache_get; -ENOENT the cache is gone

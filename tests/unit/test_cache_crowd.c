@@ -68,7 +68,7 @@ enum { GOOD = 0, WRONG = 3, FAILED = 4, OVER = 5 };
 static int compute(void *context, char **ret, size_t *ret_size, mayfly_error *error) {
     const unsigned *key = context;
     (void)error;
-    *ret = malloc(VALUE);
+    *ret = calloc(VALUE + 1, 1);
     *ret_size = *ret == NULL ? 0 : make_value(*key, 7, *ret, VALUE);
     return *ret == NULL ? -ENOMEM : 0;
 }
