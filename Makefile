@@ -41,6 +41,7 @@ bench:
 	bench/run_tree $(BUILD)
 	bench/run_object $(BUILD)
 	bench/run_capture $(BUILD)
+	bench/run_cache $(BUILD)
 
 install: all
 	meson configure $(BUILD) -Dprefix=$(PREFIX)

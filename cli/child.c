@@ -34,6 +34,8 @@ static int move(const struct child_place *place) {
         return -1;
     if (place->output >= 0 && dup2(place->output, STDOUT_FILENO) < 0)
         return -1;
+    if (place->errors >= 0 && dup2(place->errors, STDERR_FILENO) < 0)
+        return -1;
     return place->directory >= 0 ? fchdir(place->directory) : 0;
 }
 
@@ -54,7 +56,7 @@ int child_start_at(struct child *ret, char **command, const struct child_place *
 }
 
 int child_start(struct child *ret, char **command, int output) {
-    return child_start_at(ret, command, &(struct child_place){-1, output, -1});
+    return child_start_at(ret, command, &(struct child_place){-1, output, -1, -1});
 }
 
 int child_wait(struct child *child) {

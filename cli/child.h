@@ -19,8 +19,8 @@ int child_start(struct child *ret, char **command, int output);
 
 /* Where else it stands than this process; -1: as this one. */
 struct child_place {
-    int input, output; /* its standard input and output */
-    int directory;     /* its working directory */
+    int input, output, errors; /* its standard streams */
+    int directory;             /* its working directory */
 };
 
 int child_start_at(struct child *ret, char **command, const struct child_place *place);

@@ -41,7 +41,7 @@ static int start(const struct run *run, const mayfly_batch *batch, struct child 
     if (input < 0 || output < 0)
         (void)cli_say(0, "%s: %s", input < 0 ? batch->path : batch->output, strerror(errno));
     else
-        r = child_start_at(child, run->command, &(struct child_place){input, output, -1});
+        r = child_start_at(child, run->command, &(struct child_place){input, output, -1, -1});
     if (input >= 0)
         (void)close(input);
     if (output >= 0)

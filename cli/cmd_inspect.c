@@ -257,24 +257,6 @@ static int read_policy(const char *path, mayfly_policy **ret) {
     return r;
 }
 
-/* A number of bytes, of which K, M and G are 1024 of the one before. */
-static int read_size(const char *text, uint64_t *ret) {
-    static const char units[] = "KMG";
-    char *end = NULL;
-    *ret = (uint64_t)4 << 30;
-    if (text == NULL)
-        return EXIT_OK;
-    errno = 0;
-    const unsigned long long number = strtoull(text, &end, 10);
-    const char *unit = *end == '\0' ? NULL : strchr(units, *end);
-    const unsigned shift = unit == NULL ? 0 : 10 * (unsigned)(unit - units + 1);
-    if (text[0] < '0' || text[0] > '9' || errno != 0 || number == 0 ||
-        number > ((uint64_t)1 << 50) >> shift || (*end != '\0' && (unit == NULL || end[1] != '\0')))
-        return cli_usage("--max-bytes %s: a number is needed; K, M or G may follow it", text);
-    *ret = number << shift;
-    return EXIT_OK;
-}
-
 static int read_strings(const char *text, mayfly_strings *ret) {
     static const char *const names[] = {"ascii", "latin1", "utf8", "bytes"};
     *ret = MAYFLY_STRINGS_ASCII;
@@ -323,7 +305,7 @@ static int read_options(const struct cli_values *values, struct inspect *in, con
         r = cli_number(values, "items", 0, UINT64_MAX, in->json ? UINT64_MAX : 100,
                        &in->limits.items);
     if (r == EXIT_OK)
-        r = read_size(cli_value(values, "max-bytes"), &in->max_bytes);
+        r = cli_size(values, "max-bytes", (uint64_t)4 << 30, &in->max_bytes);
     if (r == EXIT_OK)
         r = read_strings(cli_value(values, "strings"), &in->load.strings);
     if (r == EXIT_OK)

@@ -109,7 +109,7 @@ int cmd_workspace(const struct cli_values *values) {
     if (r != EXIT_OK)
         return r;
     const int directory = mayfly_dir_fd(mayfly_workspace_dir(work));
-    r = child_start_at(&child, values->after_dashes, &(struct child_place){-1, -1, directory});
+    r = child_start_at(&child, values->after_dashes, &(struct child_place){-1, -1, -1, directory});
     if (r != EXIT_OK)
         return r;
     const int status = child_wait(&child);

@@ -56,6 +56,12 @@ const char *cli_value(const struct cli_values *values, const char *name);
 int cli_number(const struct cli_values *values, const char *name, uint64_t low, uint64_t high,
                uint64_t otherwise, uint64_t *ret);
 
+/* A number of bytes, of which K, M and G are 1024 of the one before. 0 or EXIT_USAGE. */
+int cli_size(const struct cli_values *values, const char *name, uint64_t otherwise, uint64_t *ret);
+
+/* A time in milliseconds: 500ms, 90 or 90s, 10m, 2h, 7d; 0 when not given. 0 or EXIT_USAGE. */
+int cli_duration(const struct cli_values *values, const char *name, uint64_t *ret);
+
 /* --place, by its name. 0 or EXIT_USAGE. */
 int cli_place(const struct cli_values *values, mayfly_place *ret);
 
@@ -77,6 +83,7 @@ int cmd_chunks(const struct cli_values *values);
 int cmd_run(const struct cli_values *values);
 int cmd_capture(const struct cli_values *values);
 int cmd_write(const struct cli_values *values);
+int cmd_cache(const struct cli_values *values);
 int cmd_ls(const struct cli_values *values);
 int cmd_gc(const struct cli_values *values);
 int cmd_batch(const struct cli_values *values);

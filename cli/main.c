@@ -98,6 +98,18 @@ static const struct cli_option workspace_options[] = {
     {0},
 };
 
+static const struct cli_option cache_options[] = {
+    {"ttl", 't', "TIME", "for how long: 500ms, 90s, 10m, 2h, 7d (until it has to make room)"},
+    {"key", 'k', "TEXT", "what else the output depends on; may be repeated"},
+    {"dir", 'p', "DIR", "the cache's directory (~/.cache/mayfly/commands)"},
+    {"max-bytes", 0, "SIZE", "what the cache may hold; K, M or G may follow (256M)"},
+    {"only-ok", 0, NULL, "do not remember what ended with another status than 0"},
+    {"clear", 0, NULL, "run nothing; empty the cache"},
+    {"stats", 0, NULL, "run nothing; show what the cache has and did"},
+    {"json", 0, NULL, "with --stats: print JSON"},
+    {0},
+};
+
 static const struct cli_option ls_options[] = {
     {"json", 0, NULL, "print JSON"},
     {0},
@@ -245,6 +257,19 @@ const struct cli_command cli_commands[] = {
      "Exit status: 0; that of a COMMAND that failed; 1 when something cannot be read or\n"
      "written; 2 for wrong usage.\n",
      batch_options, cmd_batch},
+    {"cache", "-- COMMAND [ARG...]", "run a command, or print again what it printed the last time",
+     "What it writes to standard output and standard error, and its exit status, are\n"
+     "remembered by the command with its arguments, the working directory, and each --key.\n"
+     "If several want the same at a time, one runs the command and the others wait.\n"
+     "The output is printed when the command has ended. A command that was killed, or could\n"
+     "not be run, is not remembered.\n"
+     "\n"
+     "    mayfly cache --ttl 10m -- curl -s https://example.com/\n"
+     "    mayfly cache --key \"$(stat -c %Y table)\" --key \"$LANG\" -- sort table\n"
+     "    mayfly cache --stats\n"
+     "\n"
+     "Exit status: that of COMMAND, then or now; 1 when the cache cannot be used.\n",
+     cache_options, cmd_cache},
     {"ls", "", "list what is temporary: whose, how big, how old, and whether anybody has it",
      "Each process that made something with a name holds a lease: 'held' while it lives,\n"
      "'inherited' while a process lives to which it was passed on, 'orphaned' after that.\n",

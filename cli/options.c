@@ -54,7 +54,7 @@ static int find_letter(const struct cli_option *options, char letter) {
 }
 
 static int may_be_repeated(const char *name) {
-    static const char *const names[] = {"fallback", "workload", "in", "link", "out"};
+    static const char *const names[] = {"fallback", "workload", "in", "link", "out", "key"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(name, names[i]) == 0)
             return 1;
@@ -163,6 +163,46 @@ int cli_number(const struct cli_values *values, const char *name, uint64_t low, 
                          (unsigned long long)low, (unsigned long long)high);
     *ret = number;
     return 0;
+}
+
+int cli_size(const struct cli_values *values, const char *name, uint64_t otherwise, uint64_t *ret) {
+    static const char units[] = "KMG";
+    const char *text = cli_value(values, name);
+    char *end = NULL;
+    *ret = otherwise;
+    if (text == NULL)
+        return EXIT_OK;
+    errno = 0;
+    const unsigned long long number = strtoull(text, &end, 10);
+    const char *unit = *end == '\0' ? NULL : strchr(units, *end);
+    const unsigned shift = unit == NULL ? 0 : 10 * (unsigned)(unit - units + 1);
+    if (text[0] < '0' || text[0] > '9' || errno != 0 || number == 0 ||
+        number > ((uint64_t)1 << 50) >> shift || (*end != '\0' && (unit == NULL || end[1] != '\0')))
+        return cli_usage("--%s %s: a number is needed; K, M or G may follow it", name, text);
+    *ret = number << shift;
+    return EXIT_OK;
+}
+
+int cli_duration(const struct cli_values *values, const char *name, uint64_t *ret) {
+    static const struct {
+        const char *name;
+        uint64_t milliseconds;
+    } units[] = {{"ms", 1},        {"", 1000},         {"s", 1000},
+                 {"m", 60 * 1000}, {"h", 3600 * 1000}, {"d", 24 * 3600 * 1000}};
+    const char *text = cli_value(values, name);
+    char *end = NULL;
+    *ret = 0;
+    if (text == NULL)
+        return EXIT_OK;
+    errno = 0;
+    const unsigned long long number = strtoull(text, &end, 10);
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+        if (text[0] >= '0' && text[0] <= '9' && errno == 0 && number > 0 && number <= 1000000000 &&
+            strcmp(end, units[i].name) == 0) {
+            *ret = number * units[i].milliseconds;
+            return EXIT_OK;
+        }
+    return cli_usage("--%s %s: a time is needed, as 500ms, 90s, 10m, 2h or 7d", name, text);
 }
 
 int cli_place(const struct cli_values *values, mayfly_place *ret) {

@@ -9,6 +9,7 @@
 #include <mayfly/api.h>
 #include <mayfly/capture.h>
 #include <mayfly/batch.h>
+#include <mayfly/cache.h>
 #include <mayfly/chunk.h>
 #include <mayfly/csv.h>
 #include <mayfly/dir.h>

@@ -200,6 +200,22 @@ void mfi_stdio_forget(int fd);
  * and afterwards, even if its first text is printed in between. */
 void mfi_stdio_keep_lines(int fd);
 
+/* ---- numbers -------------------------------------------------------------------------------- */
+
+/* Both halves of the product of two numbers, one laid upon the other (exclusive or). */
+static inline uint64_t mfi_fold(uint64_t a, uint64_t b) {
+#ifdef __SIZEOF_INT128__
+    const unsigned __int128 product = (unsigned __int128)a * b;
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
+#else
+    const uint64_t low = (a & 0xffffffff) * (b & 0xffffffff);
+    const uint64_t one = (a >> 32) * (b & 0xffffffff) + (low >> 32);
+    const uint64_t two = (a & 0xffffffff) * (b >> 32) + (one & 0xffffffff);
+    const uint64_t high = (a >> 32) * (b >> 32) + (one >> 32) + (two >> 32);
+    return high ^ (two << 32 | (low & 0xffffffff));
+#endif
+}
+
 /* ---- results -------------------------------------------------------------------------------- */
 
 /* Closes with the result that mattered first: keeps `first` if it failed. */

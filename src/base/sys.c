@@ -21,6 +21,7 @@
 #include <sys/vfs.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
+#include <time.h>
 #include <unistd.h>
 
 /* FICLONE of <linux/fs.h>, which musl's headers do not bring. */
@@ -196,6 +197,13 @@ static int sys_lock_holder(int fd, int *ret_pid) {
         return -errno;
     *ret_pid = lock.l_type == F_UNLCK ? 0 : (int)lock.l_pid;
     return lock.l_type != F_UNLCK;
+}
+
+static int sys_lock_byte(int fd, int64_t at, int how) {
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = (off_t)at, .l_len = 1};
+    if (how == MFI_LOCK_GIVE)
+        lock = (struct flock){.l_type = F_UNLCK, .l_whence = SEEK_SET};
+    RESULT_RETRY(int, fcntl(fd, how == MFI_LOCK_WAIT ? F_OFD_SETLKW : F_OFD_SETLK, &lock));
 }
 
 static int sys_set_inherited(int fd, int inherited) {
@@ -435,6 +443,13 @@ static uid_t sys_geteuid(void) {
 
 static int sys_getpid(void) {
     return (int)syscall(SYS_getpid); /* never one that a C library remembers */
+}
+
+static int64_t sys_realtime(void) {
+    struct timespec t;
+    if (clock_gettime(CLOCK_REALTIME, &t) < 0)
+        return -errno;
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
 static int sys_sigaction(int signal, const struct sigaction *action, struct sigaction *ret) {

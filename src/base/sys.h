@@ -58,6 +58,7 @@
     X(int, flock, (int fd, int operation), (fd, operation))                                        \
     X(int, lock_owner, (int fd, int wait), (fd, wait))                                             \
     X(int, lock_holder, (int fd, int *ret_pid), (fd, ret_pid))                                     \
+    X(int, lock_byte, (int fd, int64_t at, int how), (fd, at, how))                                \
     X(int, set_inherited, (int fd, int inherited), (fd, inherited))                                \
     X(int, allocate, (int fd, int64_t size), (fd, size))                                           \
     X(int, renameat, (int from, const char *old, int to, const char *name), (from, old, to, name)) \
@@ -92,6 +93,7 @@
     X(int, thread, (pthread_t * ret, void *(*run)(void *), void *context), (ret, run, context))    \
     X(uid_t, geteuid, (void), ())                                                                  \
     X(int, getpid, (void), ())                                                                     \
+    X(int64_t, realtime, (void), ())                                                               \
     X(int, sigaction, (int signal, const struct sigaction *action, struct sigaction *ret),         \
       (signal, action, ret))                                                                       \
     X(int, raise, (int signal), (signal))                                                          \
@@ -116,6 +118,13 @@
  * lock_owner takes the write lock of the whole file that belongs to the process (fcntl(2),
  * F_SETLK): a forked child does not have it, and the kernel gives it back when the process ends,
  * however. -EAGAIN: another process has it. lock_holder tells whose it is; 0: nobody's.
+ *
+ * lock_byte locks one byte of a file for this open file description (fcntl(2), F_OFD_SETLK), which
+ * may lie beyond the end: MFI_LOCK_WAIT, MFI_LOCK_TRY (-EAGAIN: it is taken); MFI_LOCK_GIVE
+ * gives all of them back. Threads that open the file each for itself exclude one another, too; the
+ * kernel gives them back when the last descriptor is closed.
+ *
+ * realtime tells the time (CLOCK_REALTIME) in nanoseconds since 1970.
  *
  * map_file maps a file for reading, and for writing that nobody else sees.
  *
@@ -170,6 +179,8 @@ struct mfi_dirent {
     unsigned char type; /* DT_... */
     char name[];
 };
+
+enum { MFI_LOCK_GIVE, MFI_LOCK_TRY, MFI_LOCK_WAIT };
 
 #define MFI_MEMBER(type, name, parameters, arguments) type(*name) parameters;
 struct mfi_sys {
