@@ -15,12 +15,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "records.h"
+#include "batch_records.h"
 
 struct mayfly_batches {
     char **inputs;
     size_t input_count, input; /* how many, and which is being read */
-    struct mfi_records *records;
+    struct mfi_batch_records *records;
     mayfly_batch_options options;
     mayfly_dir *dir;
     char *backup;           /* options.replace.backup */
@@ -37,7 +37,7 @@ int mayfly_batches_close(mayfly_batches **batches, mayfly_error *error) {
     if (batches == NULL || *batches == NULL)
         return 0;
     mayfly_batches *ending = mfi_take(*batches);
-    mfi_records_close(&ending->records);
+    mfi_batch_records_close(&ending->records);
     const int r = mayfly_dir_close(&ending->dir, error);
     for (size_t i = 0; i < ending->input_count; i++)
         free(ending->inputs[i]);
@@ -140,13 +140,13 @@ static int next_record(mayfly_batches *batches, mayfly_error *error) {
     while (batches->input < batches->input_count) {
         int r = 0;
         if (batches->records == NULL)
-            r = mfi_records_open(batches->inputs[batches->input], &batches->options,
-                                 &batches->records, error);
+            r = mfi_batch_records_open(batches->inputs[batches->input], &batches->options,
+                                       &batches->records, error);
         if (r == 0)
-            r = mfi_records_next(batches->records, &batches->line, error);
+            r = mfi_batch_records_next(batches->records, &batches->line, error);
         if (r != 0)
             return r;
-        mfi_records_close(&batches->records);
+        mfi_batch_records_close(&batches->records);
         batches->input++;
     }
     batches->ended = true;

@@ -15,7 +15,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 
-#include "records.h"
+#include "batch_records.h"
 
 #ifdef MFI_HAVE_JSON
 #include <jansson.h>

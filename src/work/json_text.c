@@ -8,7 +8,7 @@
 #define _GNU_SOURCE
 #include <stdio.h>
 
-#include "records.h"
+#include "batch_records.h"
 
 /* ---- strings --------------------------------------------------------------------------------- */
 

@@ -7,7 +7,7 @@
  * place, as in a dict.
  */
 #define _GNU_SOURCE
-#include "records.h"
+#include "batch_records.h"
 
 #include <mayfly/csv.h>
 
@@ -20,7 +20,7 @@ struct column {
     bool hidden;
 };
 
-struct mfi_records {
+struct mfi_batch_records {
     char *path;
     mayfly_csv *csv; /* one of the two */
     struct mfi_json *json;
@@ -29,10 +29,10 @@ struct mfi_records {
     bool has_header;
 };
 
-void mfi_records_close(struct mfi_records **records) {
+void mfi_batch_records_close(struct mfi_batch_records **records) {
     if (*records == NULL)
         return;
-    struct mfi_records *ending = mfi_take(*records);
+    struct mfi_batch_records *ending = mfi_take(*records);
     (void)mayfly_csv_close(&ending->csv, NULL);
     mfi_json_close(&ending->json);
     for (size_t i = 0; i < ending->column_count; i++)
@@ -59,14 +59,14 @@ static mayfly_batch_format format_of(const char *path, mayfly_batch_format given
                : MAYFLY_BATCH_BY_NAME;
 }
 
-int mfi_records_open(const char *path, const mayfly_batch_options *options,
-                     struct mfi_records **ret, mayfly_error *error) {
+int mfi_batch_records_open(const char *path, const mayfly_batch_options *options,
+                           struct mfi_batch_records **ret, mayfly_error *error) {
     enum { MOST = 64 << 20 };
     const mayfly_batch_format format = format_of(path, options->format);
     if (format == MAYFLY_BATCH_BY_NAME)
         return mfi_fail(error, -EINVAL, "batch", path,
                         "ends in neither .csv nor .json, .jsonl or .ndjson; say which it is");
-    __attribute__((cleanup(mfi_records_close))) struct mfi_records *records =
+    __attribute__((cleanup(mfi_batch_records_close))) struct mfi_batch_records *records =
         mfi_sys.calloc(1, sizeof *records);
     if (records == NULL || (records->path = mfi_strdup(path)) == NULL)
         return mfi_fail_memory(error, sizeof *records);
@@ -82,15 +82,15 @@ int mfi_records_open(const char *path, const mayfly_batch_options *options,
 
 /* ---- CSV ------------------------------------------------------------------------------------- */
 
-static int fail_record(const struct mfi_records *records, const mayfly_csv_record *record, int code,
-                       const char *what, mayfly_error *error) {
+static int fail_record(const struct mfi_batch_records *records, const mayfly_csv_record *record,
+                       int code, const char *what, mayfly_error *error) {
     return mfi_fail_at(error, code, "csv", records->path, record->offset,
                        "line %llu, record %llu: %s", (unsigned long long)record->line,
                        (unsigned long long)record->number, what);
 }
 
-static int fail_text(const struct mfi_records *records, const mayfly_csv_record *record, int code,
-                     mayfly_error *error) {
+static int fail_text(const struct mfi_batch_records *records, const mayfly_csv_record *record,
+                     int code, mayfly_error *error) {
     return code == -ENOMEM ? mfi_fail_memory(error, record->raw_size)
                            : fail_record(records, record, code, "a field is not UTF-8", error);
 }
@@ -117,7 +117,7 @@ static int same_name(const struct name *a, const struct name *b) {
 }
 
 /* Finds columns of the same name by sorting. 0 or -ENOMEM. */
-static int find_doubles(struct mfi_records *records, const mayfly_csv_record *header) {
+static int find_doubles(struct mfi_batch_records *records, const mayfly_csv_record *header) {
     const size_t count = header->field_count;
     mfi_auto_free struct name *names = mfi_sys.malloc(count * sizeof *names);
     if (names == NULL)
@@ -135,7 +135,7 @@ static int find_doubles(struct mfi_records *records, const mayfly_csv_record *he
     return 0;
 }
 
-static int read_header(struct mfi_records *records, mayfly_error *error) {
+static int read_header(struct mfi_batch_records *records, mayfly_error *error) {
     mayfly_csv_record header;
     int r = mayfly_csv_next(records->csv, &header, error);
     if (r <= 0)
@@ -164,7 +164,8 @@ static int append_column(const struct column *column, const mayfly_csv_record *r
     return mfi_json_string(to, field->data, field->size);
 }
 
-static int next_of_csv(struct mfi_records *records, struct mfi_buffer *to, mayfly_error *error) {
+static int next_of_csv(struct mfi_batch_records *records, struct mfi_buffer *to,
+                       mayfly_error *error) {
     mayfly_csv_record record;
     int r = records->has_header ? 1 : read_header(records, error);
     if (r > 0)
@@ -185,7 +186,8 @@ static int next_of_csv(struct mfi_records *records, struct mfi_buffer *to, mayfl
 
 /* ---- JSON ------------------------------------------------------------------------------------ */
 
-static int next_of_json(struct mfi_records *records, struct mfi_buffer *to, mayfly_error *error) {
+static int next_of_json(struct mfi_batch_records *records, struct mfi_buffer *to,
+                        mayfly_error *error) {
     struct mfi_json_value value;
     const int r = mfi_json_next(records->json, &value, error);
     if (r <= 0)
@@ -198,7 +200,8 @@ static int next_of_json(struct mfi_records *records, struct mfi_buffer *to, mayf
     return 1;
 }
 
-int mfi_records_next(struct mfi_records *records, struct mfi_buffer *to, mayfly_error *error) {
+int mfi_batch_records_next(struct mfi_batch_records *records, struct mfi_buffer *to,
+                           mayfly_error *error) {
     return records->csv != NULL ? next_of_csv(records, to, error)
                                 : next_of_json(records, to, error);
 }

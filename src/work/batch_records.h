@@ -2,8 +2,8 @@
  *
  * Records of CSV and JSON inputs as JSON text, one after the other. The room's own.
  */
-#ifndef MFI_RECORDS_H
-#define MFI_RECORDS_H
+#ifndef MFI_BATCH_RECORDS_H
+#define MFI_BATCH_RECORDS_H
 
 #include <mayfly/batch.h>
 
@@ -43,16 +43,18 @@ int mfi_json_next(struct mfi_json *json, struct mfi_json_value *ret, mayfly_erro
 
 void mfi_json_close(struct mfi_json **json);
 
-/* ---- records (records.c) --------------------------------------------------------------------- */
+/* ---- records (batch_records.c)
+ * --------------------------------------------------------------------- */
 
-struct mfi_records;
+struct mfi_batch_records;
 
-int mfi_records_open(const char *path, const mayfly_batch_options *options,
-                     struct mfi_records **ret, mayfly_error *error);
+int mfi_batch_records_open(const char *path, const mayfly_batch_options *options,
+                           struct mfi_batch_records **ret, mayfly_error *error);
 
 /* Appends the next record, an object on one line. 1, 0 at the end, or a failure. */
-int mfi_records_next(struct mfi_records *records, struct mfi_buffer *to, mayfly_error *error);
+int mfi_batch_records_next(struct mfi_batch_records *records, struct mfi_buffer *to,
+                           mayfly_error *error);
 
-void mfi_records_close(struct mfi_records **records);
+void mfi_batch_records_close(struct mfi_batch_records **records);
 
 #endif
