@@ -169,6 +169,7 @@ uint32_t mfi_umask(void);
 /* Where the bytes that matter stand among 64: bit i is byte i. */
 struct mfi_marks {
     uint64_t quote, delimiter, lf, cr;
+    uint64_t parity; /* whether the quotes up to the byte, with it, are odd in number */
 };
 
 /* Fills in the marks of `blocks` times 64 bytes. */

@@ -9,6 +9,13 @@
 #define _GNU_SOURCE
 #include "base.h"
 
+/* Each bit becomes the exclusive or of itself and all below it. */
+static inline uint64_t running_xor(uint64_t bits) {
+    for (int shift = 1; shift < 64; shift *= 2)
+        bits ^= bits << shift;
+    return bits;
+}
+
 #if defined(__x86_64__)
 
 #include <immintrin.h>
@@ -29,10 +36,18 @@ static void marks_sse2(const char *data, size_t blocks, char quote, char delimit
         __m128i part[4];
         memcpy(part, data, sizeof part);
         ret->quote = equal_sse2(part, quote);
+        ret->parity = running_xor(ret->quote);
         ret->delimiter = equal_sse2(part, delimiter);
         ret->lf = equal_sse2(part, '\n');
         ret->cr = equal_sse2(part, '\r');
     }
+}
+
+/* The same as running_xor: a product without carries with a number of ones only. */
+__attribute__((target("pclmul"))) static inline uint64_t carryless_sum(uint64_t bits) {
+    const __m128i ones = _mm_set1_epi8((char)0xff);
+    const __m128i sum = _mm_clmulepi64_si128(_mm_cvtsi64_si128((long long)bits), ones, 0);
+    return (uint64_t)_mm_cvtsi128_si64(sum);
 }
 
 __attribute__((target("avx2"))) static inline uint64_t equal_avx2(__m256i low, __m256i high,
@@ -42,17 +57,32 @@ __attribute__((target("avx2"))) static inline uint64_t equal_avx2(__m256i low, _
     return (uint64_t)two << 32 | one;
 }
 
-__attribute__((target("avx2"))) static void marks_avx2(const char *data, size_t blocks, char quote,
-                                                       char delimiter, struct mfi_marks *ret) {
+__attribute__((target("avx2,pclmul"))) static void
+marks_avx2(const char *data, size_t blocks, char quote, char delimiter, struct mfi_marks *ret) {
     const __m256i quotes = _mm256_set1_epi8(quote), delimiters = _mm256_set1_epi8(delimiter);
     const __m256i lf = _mm256_set1_epi8('\n'), cr = _mm256_set1_epi8('\r');
     for (; blocks > 0; blocks--, data += 64, ret++) {
         const __m256i low = _mm256_loadu_si256((const __m256i *)(const void *)data);
         const __m256i high = _mm256_loadu_si256((const __m256i *)(const void *)(data + 32));
         ret->quote = equal_avx2(low, high, quotes);
+        ret->parity = carryless_sum(ret->quote);
         ret->delimiter = equal_avx2(low, high, delimiters);
         ret->lf = equal_avx2(low, high, lf);
         ret->cr = equal_avx2(low, high, cr);
+    }
+}
+
+__attribute__((target("avx512bw,pclmul"))) static void
+marks_avx512(const char *data, size_t blocks, char quote, char delimiter, struct mfi_marks *ret) {
+    const __m512i quotes = _mm512_set1_epi8(quote), delimiters = _mm512_set1_epi8(delimiter);
+    const __m512i lf = _mm512_set1_epi8('\n'), cr = _mm512_set1_epi8('\r');
+    for (; blocks > 0; blocks--, data += 64, ret++) {
+        const __m512i part = _mm512_loadu_si512(data);
+        ret->quote = _mm512_cmpeq_epi8_mask(part, quotes);
+        ret->parity = carryless_sum(ret->quote);
+        ret->delimiter = _mm512_cmpeq_epi8_mask(part, delimiters);
+        ret->lf = _mm512_cmpeq_epi8_mask(part, lf);
+        ret->cr = _mm512_cmpeq_epi8_mask(part, cr);
     }
 }
 
@@ -80,6 +110,7 @@ static void marks_neon(const char *data, size_t blocks, char quote, char delimit
         for (int i = 0; i < 4; i++)
             part[i] = vld1q_u8((const uint8_t *)data + 16 * i);
         ret->quote = equal_neon(part, quote);
+        ret->parity = running_xor(ret->quote);
         ret->delimiter = equal_neon(part, delimiter);
         ret->lf = equal_neon(part, '\n');
         ret->cr = equal_neon(part, '\r');
@@ -119,6 +150,7 @@ static void marks_words(const char *data, size_t blocks, char quote, char delimi
                         struct mfi_marks *ret) {
     for (; blocks > 0; blocks--, data += 64, ret++) {
         ret->quote = equal_words(data, quote);
+        ret->parity = running_xor(ret->quote);
         ret->delimiter = equal_words(data, delimiter);
         ret->lf = equal_words(data, '\n');
         ret->cr = equal_words(data, '\r');
@@ -127,13 +159,24 @@ static void marks_words(const char *data, size_t blocks, char quote, char delimi
 
 /* ---- choosing -------------------------------------------------------------------------------- */
 
+#if defined(__x86_64__)
+static bool has_avx512(void) {
+    return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("pclmul");
+}
+
+static bool has_avx2(void) {
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("pclmul");
+}
+#endif
+
 mfi_marker *mfi_marker_at(size_t index, const char **ret_name) {
     const struct {
         mfi_marker *marker;
         const char *name;
     } known[] = {
 #if defined(__x86_64__)
-        {__builtin_cpu_supports("avx2") ? marks_avx2 : NULL, "avx2"},
+        {has_avx512() ? marks_avx512 : NULL, "avx512"},
+        {has_avx2() ? marks_avx2 : NULL, "avx2"},
         {marks_sse2, "sse2"},
 #elif defined(__aarch64__) && defined(__ARM_NEON) && !defined(__AARCH64EB__)
         {marks_neon, "neon"},

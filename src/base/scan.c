@@ -154,6 +154,103 @@ static inline enum mfi_scan_result scan_block(struct mfi_scan *scan, const struc
     return MFI_SCAN_MORE;
 }
 
+/* ---- what is as it mostly is ----------------------------------------------------------------- */
+
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+
+/* The state behind a block, by its last bit. */
+struct border {
+    uint64_t quoted, quote, start, separator;
+};
+
+static enum mfi_scan_state state_of(const struct border *border) {
+    return border->quoted != 0      ? MFI_SCAN_QUOTED
+           : border->quote != 0     ? MFI_SCAN_QUOTE
+           : border->start != 0     ? MFI_SCAN_START
+           : border->separator != 0 ? MFI_SCAN_FIELD
+                                    : MFI_SCAN_TEXT;
+}
+
+/* Goes over blocks as scan_block does, without branches and with everything in registers, up to the
+ * first one in which something is out of the ordinary or the scan may have to stop. Returns how
+ * many it went over. `lf_follows` tells of the byte behind them. */
+static ALWAYS_INLINE size_t skim(struct mfi_scan *scan, const struct mfi_marks *marks,
+                                 size_t blocks, bool lf_follows, uint64_t most, bool native) {
+    const uint64_t quotes = scan->quotes ? UINT64_MAX : 0;
+    const uint64_t cr_ends = scan->cr_ends ? UINT64_MAX : 0;
+    const uint64_t blank_lines = scan->blank_lines ? UINT64_MAX : 0;
+    const size_t longest = scan->longest - BLOCK; /* with a margin: it is looked at again then */
+    struct border border = {.quoted = scan->state == MFI_SCAN_QUOTED ? UINT64_MAX : 0,
+                            .quote = scan->state == MFI_SCAN_QUOTE,
+                            .start = scan->state == MFI_SCAN_START,
+                            .separator = scan->state <= MFI_SCAN_FIELD};
+    size_t at = scan->at, start = scan->start, i = 0;
+    uint64_t records = scan->records;
+    for (; i < blocks; i++, at += BLOCK) {
+        const uint64_t lf = marks[i].lf, cr = marks[i].cr, quote = marks[i].quote & quotes;
+        const uint64_t separator = (marks[i].delimiter & quotes) | lf | cr;
+        const uint64_t inside = (marks[i].parity & quotes) ^ border.quoted;
+        const uint64_t expected = separator | quote, leaves = quote & ~inside;
+        const uint64_t text = quote & inside & ~(expected << 1 | border.quote | border.separator);
+        const uint64_t stray = (leaves << 1 | border.quote) & ~expected;
+        const uint64_t next_lf = i + 1 < blocks ? marks[i + 1].lf & 1 : lf_follows;
+        const uint64_t pair = cr & (lf >> 1 | next_lf << 63);
+        const uint64_t ends = (lf | (cr & ~pair & cr_ends)) & ~inside;
+        const uint64_t begins = ends << 1 | border.start, begun = begins & pair;
+        const uint64_t counted = ends & ~((begins | begun << 1) & ~blank_lines);
+        const uint64_t all =
+            records + (native ? (unsigned)__builtin_popcountll(counted) : count(counted));
+        if ((text | stray) != 0 || all >= most || at - start > longest)
+            break;
+        records = all;
+        start = ends == 0 ? start : at + BLOCK - (unsigned)__builtin_clzll(ends);
+        border.quoted = (inside >> 63) * UINT64_MAX;
+        border.quote = leaves >> 63;
+        border.start = (ends | begun) >> 63;
+        border.separator = separator >> 63;
+    }
+    if (i > 0) {
+        scan->at = at;
+        scan->start = start;
+        scan->records = records;
+        scan->state = state_of(&border);
+    }
+    return i;
+}
+
+static size_t skim_anywhere(struct mfi_scan *scan, const struct mfi_marks *marks, size_t blocks,
+                            bool lf_follows, uint64_t most) {
+    return skim(scan, marks, blocks, lf_follows, most, false);
+}
+
+#if defined(__x86_64__)
+__attribute__((target("popcnt"))) static size_t skim_natively(struct mfi_scan *scan,
+                                                              const struct mfi_marks *marks,
+                                                              size_t blocks, bool lf_follows,
+                                                              uint64_t most) {
+    return skim(scan, marks, blocks, lf_follows, most, true);
+}
+
+static bool is_native(void) {
+    return __builtin_cpu_supports("popcnt") != 0;
+}
+#else
+#define skim_natively skim_anywhere /* no other instructions are needed */
+static bool is_native(void) {
+    return false;
+}
+#endif
+
+static size_t skim_blocks(struct mfi_scan *scan, const struct mfi_marks *marks, size_t blocks,
+                          bool lf_follows, uint64_t most) {
+    if (scan->excused || scan->longest < 4 * BLOCK)
+        return 0;
+    return is_native() ? skim_natively(scan, marks, blocks, lf_follows, most)
+                       : skim_anywhere(scan, marks, blocks, lf_follows, most);
+}
+
+/* ---- all of it ------------------------------------------------------------------------------- */
+
 /* What is left is less than a block, or the last one. */
 static enum mfi_scan_result scan_tail(struct mfi_scan *scan, const char *data, size_t size,
                                       bool lf_follows, uint64_t most) {
@@ -176,12 +273,16 @@ enum mfi_scan_result mfi_scan(struct mfi_scan *scan, const char *data, size_t si
         const size_t blocks = whole < BATCH ? whole : BATCH;
         if (blocks > 0)
             scan->marker(data + begin, blocks, scan->quote, scan->delimiter, marks);
-        for (size_t i = 0; i < blocks && result == MFI_SCAN_MORE; i++) {
-            const size_t next = begin + (i + 1) * BLOCK;
-            if (scan->at != next - BLOCK)
+        for (size_t i = 0; i < blocks && result == MFI_SCAN_MORE;) {
+            const size_t next = begin + blocks * BLOCK;
+            const bool lf_follows = next < readable && data[next] == '\n';
+            i += skim_blocks(scan, marks + i, blocks - i, lf_follows, most);
+            if (i == blocks)
+                break;
+            const bool lf_next = i + 1 < blocks ? (marks[i + 1].lf & 1) != 0 : lf_follows;
+            result = scan_block(scan, &marks[i++], BLOCK, lf_next, most);
+            if (scan->at != begin + i * BLOCK)
                 break; /* stopped within a block */
-            result =
-                scan_block(scan, &marks[i], BLOCK, next < readable && data[next] == '\n', most);
         }
         if (blocks == 0)
             result = scan_tail(scan, data, size, size < readable && data[size] == '\n', most);
