@@ -33,7 +33,9 @@ void cli_print_completion(void) {
            "        --workload) words='simple_list function class_instance nested_dict "
            "mixed_structure' ;;\n"
            "        --strings) words='ascii latin1 utf8 bytes' ;;\n"
-           "        --near|--plot|--check) COMPREPLY=($(compgen -f -- \"$word\")); return ;;\n"
+           "        --format) words='csv lines json fixed:' ;;\n"
+           "        --near|--plot|--check|--manifest) COMPREPLY=($(compgen -f -- \"$word\")); "
+           "return ;;\n"
            "        *)\n"
            "            case ${COMP_WORDS[1]} in\n"
            "            help) words='");

@@ -55,7 +55,8 @@ static int find_letter(const struct cli_option *options, char letter) {
 
 /* No command has two of them, so that one list is enough. */
 static int may_be_repeated(const char *name) {
-    return strcmp(name, "fallback") == 0 || strcmp(name, "workload") == 0;
+    return strcmp(name, "fallback") == 0 || strcmp(name, "workload") == 0 ||
+           strcmp(name, "damage") == 0;
 }
 
 static int set(struct cli_values *values, int index, const char *value) {
@@ -158,6 +159,28 @@ int cli_number(const struct cli_values *values, const char *name, uint64_t low, 
         return cli_usage("--%s %s: a whole number from %llu to %llu is needed", name, text,
                          (unsigned long long)low, (unsigned long long)high);
     *ret = number;
+    return 0;
+}
+
+int cli_bytes(const struct cli_values *values, const char *name, uint64_t low, uint64_t otherwise,
+              uint64_t *ret) {
+    static const char units[] = "KMG";
+    const char *text = cli_value(values, name);
+    char *end = NULL;
+    *ret = otherwise;
+    if (text == NULL)
+        return 0;
+    errno = 0;
+    unsigned long long number = strtoull(text, &end, 10);
+    const char *unit = *end == '\0' ? NULL : strchr(units, *end);
+    const unsigned shift = unit == NULL ? 0 : 10 * (unsigned)(unit - units + 1);
+    const int good = text[0] >= '0' && text[0] <= '9' && errno == 0 &&
+                     (*end == '\0' || (unit != NULL && end[1] == '\0')) &&
+                     number <= (UINT64_MAX >> 1 >> shift) && number << shift >= low;
+    if (!good)
+        return cli_usage("--%s %s: a number of bytes is needed, as 65536, 64K, 10M or 1G", name,
+                         text);
+    *ret = number << shift;
     return 0;
 }
 
