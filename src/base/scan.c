@@ -127,8 +127,7 @@ static inline enum mfi_scan_result scan_block(struct mfi_scan *scan, const struc
     const uint64_t begun = starts & pair; /* blank so far, and the '\n' is still to come */
     starts |= begun << 1;
 
-    const size_t first = scan->at + (ends == 0 ? size : lowest(ends) + 1);
-    if (!scan->excused && first - scan->start > scan->longest && (ends != 0 || stray == 0))
+    if (ends != 0 && !scan->excused && scan->at + lowest(ends) + 1 - scan->start > scan->longest)
         return MFI_SCAN_LONG;
     if (scan->longest < BLOCK && ends != 0) {
         const uint64_t good = ends_before_long(scan, ends);
@@ -151,7 +150,7 @@ static inline enum mfi_scan_result scan_block(struct mfi_scan *scan, const struc
                   : ((ends | begun) & top) != 0            ? MFI_SCAN_START
                   : (separator & top) != 0                 ? MFI_SCAN_FIELD
                                                            : MFI_SCAN_TEXT;
-    return MFI_SCAN_MORE;
+    return !scan->excused && scan->at - scan->start > scan->longest ? MFI_SCAN_LONG : MFI_SCAN_MORE;
 }
 
 /* ---- what is as it mostly is ----------------------------------------------------------------- */
@@ -265,6 +264,8 @@ enum mfi_scan_result mfi_scan(struct mfi_scan *scan, const char *data, size_t si
                               bool last) {
     struct mfi_marks marks[BATCH];
     const size_t readable = size;
+    if (!scan->excused && scan->at - scan->start > scan->longest)
+        return MFI_SCAN_LONG;
     if (!last && size > scan->at && data[size - 1] == '\r')
         size--;
     while (scan->at < size) {

@@ -346,12 +346,20 @@ static int find_last(struct mfi_records *records) {
     return take_found(records);
 }
 
+/* Whether the last record of the input gets a line end that it has not, which needs room. */
+static bool lacks_end(const struct mfi_records *records) {
+    if (!records->end_of_input || records->size == records->begin)
+        return false;
+    const char last = records->buffer[records->size - 1];
+    return last != '\n' && (last != '\r' || !records->scan.cr_ends);
+}
+
 /* Scans until something is found. The data that counts ends `bytes` behind `begin`. */
 static int find(struct mfi_records *records, uint64_t most, uint64_t bytes) {
     struct mfi_scan *scan = &records->scan;
     for (;;) {
         const size_t held = records->size - records->begin;
-        const bool bound = bytes < held && !records->skipping;
+        const bool bound = bytes < held + lacks_end(records) && !records->skipping;
         const size_t end = bound ? records->begin + (size_t)bytes : records->size;
         const enum mfi_scan_result result =
             mfi_scan(scan, records->buffer, end, records->skipping ? 1 : most,
