@@ -4,11 +4,10 @@
  *
  *     bench_chunk scan FILE     GB/s of the file in memory: the scan with each kind of
  *                               instructions, memchr for '\n', memcpy; the records found
- *     bench_chunk split FILE ROWS files|written|memory|ranges
- *                               seconds for all pieces; "written" has the kernel refuse to copy
+ *     bench_chunk split FILE ROWS files|kernel|memory|ranges
+ *                               seconds for all pieces; "kernel": files by copy_file_range
  */
 #define _GNU_SOURCE
-#include <errno.h>
 #include <fcntl.h>
 #include <mayfly.h>
 #include <stdlib.h>
@@ -104,18 +103,12 @@ static int scan(const char *path) {
     return 0;
 }
 
-static ssize_t refuse(int from, int64_t from_at, int to, int64_t to_at, size_t size) {
-    (void)from, (void)from_at, (void)to, (void)to_at, (void)size;
-    return -EXDEV;
-}
-
 static int split(const char *path, const char *rows, const char *how) {
     mayfly_error error;
     mayfly_auto(mayfly_chunks) chunks = NULL;
     mayfly_chunk chunk;
     mayfly_chunk_options options = {.rows = strtoull(rows, NULL, 10)};
-    if (strcmp(how, "written") == 0)
-        mfi_sys.copy_range = refuse;
+    options.copying = strcmp(how, "kernel") == 0 ? MAYFLY_COPYING_KERNEL : MAYFLY_COPYING_DEFAULT;
     if (strcmp(how, "memory") == 0) {
         options.pieces = MAYFLY_PIECES_MEMORY;
         options.drop = true;
@@ -131,8 +124,7 @@ static int split(const char *path, const char *rows, const char *how) {
     }
     if (r < 0)
         return fprintf(stderr, "%s\n", error.message), 1;
-    printf("%.3f %llu %llu\n", now() - begin, (unsigned long long)count,
-           (unsigned long long)found);
+    printf("%.3f %llu %llu\n", now() - begin, (unsigned long long)count, (unsigned long long)found);
     return 0;
 }
 

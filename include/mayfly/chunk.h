@@ -12,9 +12,9 @@
  * Records    CSV (RFC 4180: line breaks within quotes do not split; \n, \r\n and \r end records,
  *            mixed as they may be), lines, JSON lines, or records of a fixed size. They are found
  *            with vector instructions, some gigabytes a second.
- * Pieces     Files are copied by the kernel where it can (copy_file_range(2), which shares blocks
- *            on file systems that do so). Pieces in memory have a descriptor and a path under
- *            /proc. Ranges are not copied at all: offset and length in the input.
+ * Pieces     Files are copied by the kernel (copy_file_range(2)) where that saves moving the bytes,
+ *            else written from memory, where they are anyway. Pieces in memory have a descriptor
+ *            and a path under /proc. Ranges are not copied at all: offset and length in the input.
  * Damage     A quote that is never closed, bytes behind a closing quote, a record that is too long,
  *            and, if asked for, NULs and what is not UTF-8: each ends the work with an error, or
  *            leaves the record out, or lets it pass; and each is told with record and byte.
@@ -44,6 +44,14 @@ typedef enum mayfly_pieces {
     MAYFLY_PIECES_MEMORY,    /* memory files: a descriptor each, until they are removed */
     MAYFLY_PIECES_RANGES, /* nothing is made; not of a pipe. A record that is left out ends one */
 } mayfly_pieces;
+
+/* How files are made from a file. What the kernel cannot copy is written. */
+typedef enum mayfly_copying {
+    MAYFLY_COPYING_DEFAULT = 0, /* KERNEL where the file system copies by itself (a server's) or
+                                   shares blocks that are aligned; WRITE on others, being faster */
+    MAYFLY_COPYING_KERNEL,      /* copy_file_range(2) */
+    MAYFLY_COPYING_WRITE,       /* write(2) */
+} mayfly_copying;
 
 /* What a record in which something is wrong leads to. */
 typedef enum mayfly_damage {
@@ -98,6 +106,7 @@ typedef struct mayfly_chunk_options {
     uint32_t header_records; /* on top of each piece; 0: one for CSV, none for others */
     bool no_quotes;          /* CSV: a quote is a character as any other */
     mayfly_pieces pieces;
+    mayfly_copying copying;
     mayfly_damage on_quote; /* UNCLOSED, STRAY */
     mayfly_damage on_long;  /* LONG */
     mayfly_damage on_nul;

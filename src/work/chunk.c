@@ -2,10 +2,12 @@
  *
  * A file of records in temporary pieces.
  *
- * How it works  records.c finds runs of good records; a piece is made of as many as fit. What was
- *               found in a file stays there until a run does not follow the one before, or the
- *               piece is full, and is then copied by the kernel in one go; from a pipe, and where
- *               the kernel cannot copy between two file systems, the buffer is written.
+ * How it works  records.c finds runs of good records; a piece is made of as many as fit. They are
+ *               written from its buffer; or they stay in the input until a run does not follow the
+ *               one before, or the piece is full, and are then copied by the kernel in one go.
+ *               On a local file system that costs twice as much, because the kernel goes from page
+ *               to page and the bytes are in the cache of the processor already (measured,
+ *               bench/RESULTS-chunk.md); where a server copies they never come here.
  * Invariants    the records of a piece are the bytes of the input, the header's included. A piece
  *               that could not be finished is removed before its error is returned.
  */
@@ -116,16 +118,42 @@ static int read_header(mayfly_chunks *chunks, mayfly_error *error) {
     return 0;
 }
 
+/* Whether the kernel's copying saves something. Blocks are shared only between places that are
+ * alike within a block, which a piece with its header and any number of bytes hardly is. */
+static bool kernel_is_better(const mayfly_chunks *chunks, int fd) {
+    static const char *const copying[] = {"nfs", "cifs", "smb2", "ceph"};
+    static const char *const sharing[] = {"btrfs", "xfs", "bcachefs"};
+    enum { SHARED = 4096 };
+    struct mfi_filesystem fs;
+    if (chunks->options.pieces == MAYFLY_PIECES_RANGES ||
+        chunks->options.copying == MAYFLY_COPYING_KERNEL)
+        return true;
+    if (chunks->options.copying == MAYFLY_COPYING_WRITE || mfi_sys.statfs(fd, &fs) < 0)
+        return false;
+    for (size_t i = 0; i < MFI_LENGTH(copying); i++)
+        if (strcmp(fs.type, copying[i]) == 0)
+            return true;
+    const bool aligned = chunks->options.record_bytes > 0 &&
+                         chunks->options.record_bytes % SHARED == 0 &&
+                         chunks->options.records == MAYFLY_RECORDS_FIXED;
+    for (size_t i = 0; i < MFI_LENGTH(sharing); i++)
+        if (aligned && strcmp(fs.type, sharing[i]) == 0)
+            return true;
+    return false;
+}
+
 static int open_records(mayfly_chunks *chunks, const char *path, mayfly_error *error) {
     bool seekable = false;
     int r = mfi_records_open(path, &chunks->options, &chunks->records, error);
     if (r < 0)
         return r;
-    (void)mfi_records_fd(chunks->records, &seekable);
-    chunks->by_writing = !seekable || chunks->options.pieces == MAYFLY_PIECES_MEMORY;
+    const int fd = mfi_records_fd(chunks->records, &seekable);
     if (!seekable && chunks->options.pieces == MAYFLY_PIECES_RANGES)
         return mfi_fail(error, -ESPIPE, "chunks", path, "only a file has ranges; this is a pipe");
-    return read_header(chunks, error);
+    r = read_header(chunks, error);
+    chunks->by_writing = !seekable || chunks->options.pieces == MAYFLY_PIECES_MEMORY ||
+                         !kernel_is_better(chunks, fd);
+    return r;
 }
 
 static int set_up(mayfly_chunks *chunks, const char *path, mayfly_error *error) {
