@@ -42,7 +42,7 @@ static const struct cli_option chunks_options[] = {
     {"quote", 0, "C", "the character around fields, or none (\")"},
     {"header", 0, "N", "records on top of each chunk (csv: 1, else 0)"},
     {"no-header", 0, NULL, "the first record is data; chunks have no header"},
-    {"damage", 0, "KIND=DO", "KIND: quote, long, nul, utf8, torn or all; DO: error, skip or pass"},
+    {"damage", 0, "KIND=DO", "quote, long, nul, utf8, torn or all; error, skip or pass"},
     {"max-record", 0, "SIZE", "what is longer is damage of the kind long (64M)"},
     {"command", 'c', "CMD", "run CMD by sh for each chunk; {} is its path, else it comes last"},
     {"stdin", 0, NULL, "the chunk is the command's standard input"},

@@ -20,36 +20,8 @@
 #include <stdlib.h>
 #include <time.h>
 
-#ifdef MFI_HAVE_SODIUM
-#include <sodium.h>
-#endif
-
 #include "../base/base.h"
 #include "chunk_own.h"
-#include "records.h"
-
-enum { DIGEST = 32 };
-
-struct mayfly_chunks {
-    struct mfi_records *records;
-    mayfly_dir *dir;
-    mayfly_chunk_options options;
-    struct mfi_buffer header; /* with its line end */
-    int64_t header_offset;
-    struct mfi_buffer manifest;
-    char *manifest_path;
-    uint64_t number; /* pieces made */
-    uint64_t rows;   /* records given out */
-    bool by_writing; /* the kernel does not copy from the input */
-    bool ended;
-    char *path;  /* of the newest piece */
-    int *memory; /* descriptors of pieces in memory, by number - 1; -1: removed */
-    uint64_t memory_count;
-    struct timespec opened;
-    double told; /* when progress was, in seconds since then */
-    uint64_t process;
-    mayfly_error why; /* why.code: it has failed */
-};
 
 int mayfly_chunks_close(mayfly_chunks **chunks, mayfly_error *error) {
     if (chunks == NULL || *chunks == NULL)
@@ -255,156 +227,6 @@ int mayfly_chunks_remove(mayfly_chunks *chunks, uint64_t number, mayfly_error *e
     return remove_piece(chunks, number, error);
 }
 
-/* ---- writing a piece ------------------------------------------------------------------------- */
-
-/* A piece in the making. */
-struct piece {
-    mayfly_chunk chunk;
-    mayfly_file *file;
-    int fd;        /* the file's, or the memory file; -1: a range */
-    char *path;    /* new memory */
-    int64_t begin; /* [begin, end) of the input is in it and is not copied yet */
-    int64_t end;
-    int64_t size; /* what is copied */
-    char last;    /* its last byte */
-#ifdef MFI_HAVE_SODIUM
-    crypto_generichash_state hash;
-#endif
-};
-
-static void end_piece(struct piece *piece) {
-    (void)mayfly_file_close(&piece->file, NULL);
-    if (piece->chunk.fd >= 0)
-        (void)mfi_sys.close(piece->chunk.fd);
-    free(piece->path);
-}
-
-static int write_all(struct piece *piece, const char *data, size_t size, mayfly_error *error) {
-    while (size > 0) {
-        const ssize_t n = mfi_sys.pwrite(piece->fd, data, size, piece->size);
-        if (n < 0)
-            return mfi_fail_call(error, (int)n, "pwrite", piece->path, piece->fd);
-        data += n;
-        size -= (size_t)n;
-        piece->size += n;
-    }
-    return 0;
-}
-
-/* What the kernel answers when it cannot copy between these two, and another way must be taken. */
-static bool cannot_copy(ssize_t r) {
-    static const int codes[] = {-EXDEV, -EINVAL, -ENOSYS, -EOPNOTSUPP, -EPERM, -EBADF, -ETXTBSY};
-    for (size_t i = 0; i < MFI_LENGTH(codes); i++)
-        if (r == codes[i])
-            return true;
-    return r == 0;
-}
-
-static int copy_by_hand(mayfly_chunks *chunks, struct piece *piece, int from, mayfly_error *error) {
-    enum { ROOM = 128 * 1024 };
-    mfi_auto_free char *data = mfi_sys.malloc(ROOM);
-    if (data == NULL)
-        return mfi_fail_memory(error, ROOM);
-    while (piece->begin < piece->end) {
-        const int64_t left = piece->end - piece->begin;
-        const ssize_t n =
-            mfi_sys.pread(from, data, left < ROOM ? (size_t)left : ROOM, piece->begin);
-        if (n < 0)
-            return mfi_fail_call(error, (int)n, "pread", mfi_records_path(chunks->records), -1);
-        if (n == 0)
-            return mfi_fail_at(error, -EIO, "chunks", mfi_records_path(chunks->records),
-                               piece->begin, "the file became shorter while it was copied");
-        const int r = write_all(piece, data, (size_t)n, error);
-        if (r < 0)
-            return r;
-        piece->begin += n;
-    }
-    return 0;
-}
-
-/* Copies what was only noted. Where the kernel cannot, what comes later is written at once, while
- * it is in memory. */
-static int copy_noted(mayfly_chunks *chunks, struct piece *piece, mayfly_error *error) {
-    bool seekable = false;
-    const int from = mfi_records_fd(chunks->records, &seekable);
-    while (piece->fd >= 0 && piece->begin < piece->end) {
-        const ssize_t n = mfi_sys.copy_range(from, piece->begin, piece->fd, piece->size,
-                                             (size_t)(piece->end - piece->begin));
-        if (cannot_copy(n)) {
-            chunks->by_writing = true;
-            return copy_by_hand(chunks, piece, from, error);
-        }
-        if (n < 0)
-            return mfi_fail_call(error, (int)n, "copy_file_range", piece->path, piece->fd);
-        piece->begin += n;
-        piece->size += n;
-    }
-    return 0;
-}
-
-static void add_to_hash(const mayfly_chunks *chunks, struct piece *piece, const char *data,
-                        size_t size) {
-#ifdef MFI_HAVE_SODIUM
-    if (chunks->options.checksum)
-        (void)crypto_generichash_update(&piece->hash, (const unsigned char *)data, size);
-#endif
-    (void)chunks, (void)piece, (void)data, (void)size;
-}
-
-static void finish_hash(const mayfly_chunks *chunks, struct piece *piece) {
-#ifdef MFI_HAVE_SODIUM
-    unsigned char digest[DIGEST];
-    if (!chunks->options.checksum)
-        return;
-    (void)crypto_generichash_final(&piece->hash, digest, sizeof digest);
-    (void)sodium_bin2hex(piece->chunk.checksum, sizeof piece->chunk.checksum, digest,
-                         sizeof digest);
-#endif
-    (void)chunks, (void)piece;
-}
-
-/* Bytes that are not in the input as they stand here, or not at this place. */
-static int add_bytes(mayfly_chunks *chunks, struct piece *piece, const char *data, size_t size,
-                     mayfly_error *error) {
-    add_to_hash(chunks, piece, data, size);
-    piece->chunk.bytes += size;
-    return piece->fd < 0 ? 0 : write_all(piece, data, size, error);
-}
-
-static int add_run(mayfly_chunks *chunks, struct piece *piece, const struct mfi_run *run,
-                   mayfly_error *error) {
-    const int64_t end = run->offset + (int64_t)run->size;
-    mayfly_chunk *chunk = &piece->chunk;
-    if (chunk->rows == 0)
-        chunk->offset = run->offset;
-    else if (chunk->offset >= 0 && chunk->offset + chunk->length != run->offset)
-        chunk->offset = chunk->length = -1;
-    if (chunk->offset >= 0)
-        chunk->length = end - chunk->offset;
-    chunk->rows += run->records;
-    piece->last = run->data[run->size - 1];
-    if (chunks->by_writing && piece->begin == piece->end)
-        return add_bytes(chunks, piece, run->data, run->size, error);
-    int r = 0;
-    if (piece->end != run->offset) {
-        r = copy_noted(chunks, piece, error);
-        piece->begin = run->offset;
-    }
-    piece->end = end;
-    chunk->bytes += run->size;
-    add_to_hash(chunks, piece, run->data, run->size);
-    return r;
-}
-
-/* The last record of the input may lack its line end. */
-static int add_line_end(mayfly_chunks *chunks, struct piece *piece, mayfly_error *error) {
-    const bool csv = chunks->options.records == MAYFLY_RECORDS_CSV;
-    if (chunks->options.records == MAYFLY_RECORDS_FIXED || piece->fd < 0 || piece->last == '\n' ||
-        (csv && piece->last == '\r'))
-        return 0;
-    return add_bytes(chunks, piece, "\n", 1, error);
-}
-
 /* ---- making a piece -------------------------------------------------------------------------- */
 
 static void tell_progress(mayfly_chunks *chunks, uint64_t rows, bool always) {
@@ -465,12 +287,9 @@ static int begin_piece(mayfly_chunks *chunks, struct piece *piece, mayfly_error 
     }
     if (piece->path == NULL)
         return mfi_fail_memory(error, sizeof name);
-#ifdef MFI_HAVE_SODIUM
-    if (chunks->options.checksum)
-        (void)crypto_generichash_init(&piece->hash, NULL, 0, DIGEST);
-#endif
+    mfi_piece_begin_hash(chunks, piece);
     if (chunks->header.size > 0)
-        return add_bytes(chunks, piece, chunks->header.data, chunks->header.size, error);
+        return mfi_piece_add_bytes(chunks, piece, chunks->header.data, chunks->header.size, error);
     return 0;
 }
 
@@ -502,7 +321,7 @@ static int fill_piece(mayfly_chunks *chunks, struct piece *piece, mayfly_error *
         if (piece->path == NULL)
             r = begin_piece(chunks, piece, error);
         if (r >= 0)
-            r = add_run(chunks, piece, &run, error);
+            r = mfi_piece_add_run(chunks, piece, &run, error);
         if (r < 0)
             return r;
         tell_progress(chunks, piece->chunk.rows, false);
@@ -514,15 +333,15 @@ static int make_piece(mayfly_chunks *chunks, struct piece *piece, mayfly_error *
     int r = fill_piece(chunks, piece, error);
     if (r < 0 || piece->chunk.rows == 0)
         return r;
-    r = copy_noted(chunks, piece, error);
+    r = mfi_piece_copy(chunks, piece, error);
     if (r == 0)
-        r = add_line_end(chunks, piece, error);
+        r = mfi_piece_add_line_end(chunks, piece, error);
     if (r == 0 && piece->file != NULL)
         r = mayfly_file_close(&piece->file, error);
     if (r < 0)
         return r;
     mayfly_chunk *chunk = &piece->chunk;
-    finish_hash(chunks, piece);
+    mfi_piece_finish_hash(chunks, piece);
     chunk->path = piece->path;
     chunk->read_bytes = mfi_records_used(chunks->records);
     chunk->skipped = mfi_records_skipped(chunks->records);
@@ -555,7 +374,7 @@ static int finish(mayfly_chunks *chunks, mayfly_error *error) {
 }
 
 static int next_piece(mayfly_chunks *chunks, mayfly_chunk *ret, mayfly_error *error) {
-    __attribute__((cleanup(end_piece))) struct piece piece = {
+    __attribute__((cleanup(mfi_piece_end))) struct piece piece = {
         .fd = -1,
         .begin = -1,
         .end = -1,
