@@ -40,6 +40,7 @@ bench:
 	bench/run_keep $(BUILD)
 	bench/run_tree $(BUILD)
 	bench/run_object $(BUILD)
+	bench/run_chunk $(BUILD)
 
 install: all
 	meson configure $(BUILD) -Dprefix=$(PREFIX)

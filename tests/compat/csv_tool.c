@@ -192,5 +192,8 @@ int main(void) {
             print_fields(&input);
         }
     }
+    free(input.data);
+    free(wanted);
+    free(got);
     return fclose(stdout) == 0 ? 0 : 1;
 }
