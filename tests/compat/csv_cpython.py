@@ -165,6 +165,23 @@ def guide_job(*options):
     return None if totals(joined, header) == totals(whole, header) else "other totals"
 
 
+def ways_agree():
+    """However pieces are made and the input comes, they are the same, by their checksums."""
+    ways = [["--keep", table], ["--memory", table, "--", "true"], ["--ranges", table], ["--memory", "-", "--", "true"]]
+    for limit in (["--rows", "777"], ["--bytes", "300000"], ["--rows", "500", "--no-header"]):
+        found = []
+        for options in ways:
+            with tempfile.TemporaryDirectory() as place:
+                command = [build / "mayfly", "chunks", *limit, "-q", "--checksum", "--manifest", "-", *options]
+                with subprocess.Popen(["cat", table], stdout=subprocess.PIPE) as pipe:
+                    done = subprocess.run(command, stdin=pipe.stdout, capture_output=True, text=True,
+                                          env=dict(os.environ, TMPDIR=place))
+                    pipe.stdout.close()
+                assert done.returncode == 0, done.stderr
+                found.append([json.loads(line)["checksum"] for line in done.stdout.splitlines()])
+        assert len(found[0]) > 7 and all(one == found[0] for one in found), f"{limit}: {[len(one) for one in found]}"
+
+
 def report(name, check, *arguments):
     try:
         problem = check(*arguments)
@@ -178,6 +195,7 @@ failed = report(f"P3_records_and_fields_are_those_of_csv_on_{count}_inputs", dif
 if (build / "mayfly").exists():
     failed |= report("P3_chunks_by_rows_joined_are_what_csv_reads", guide_job, "--keep", "--rows", "1000")
     failed |= report("P3_chunks_by_bytes_joined_are_what_csv_reads", guide_job, "--keep", "--bytes", "100K")
+    failed |= report("P3_files_memory_ranges_and_pipes_give_the_same_chunks", ways_agree)
     failed |= report("P3_ranges_joined_are_what_csv_reads", guide_job, "--ranges", "--rows", "777")
 else:
     print("skip P3_chunks_joined_are_what_csv_reads: this build has no command")

@@ -97,7 +97,7 @@ static void fail_on(const char *what, const char *name, const char *data, size_t
     for (size_t i = 0; i < size; i++)
         print_message(" %02x", (unsigned char)data[i]);
     print_message("\n");
-    fail();
+    fail_msg("%s", what);
 }
 
 static void compare_ends(const struct mfi_scan *how, const char *name, const char *data,
