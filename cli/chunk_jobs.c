@@ -112,10 +112,11 @@ static _Noreturn void child(const struct jobs *jobs, const mayfly_chunk *chunk, 
     (void)signal(SIGPIPE, SIG_DFL);
     (void)sigprocmask(SIG_SETMASK, &mask_before, NULL);
     tell_chunk(chunk);
-    if (jobs->as_stdin) {
-        const int input = open(chunk->path, O_RDONLY | O_CLOEXEC);
+    if (jobs->as_stdin || jobs->no_stdin) {
+        const char *path = jobs->as_stdin ? chunk->path : "/dev/null";
+        const int input = open(path, O_RDONLY | O_CLOEXEC);
         if (input < 0 || dup2(input, STDIN_FILENO) < 0) {
-            (void)cli_say(0, "%s: %s", chunk->path, strerror(errno));
+            (void)cli_say(0, "%s: %s", path, strerror(errno));
             _exit(126);
         }
     }

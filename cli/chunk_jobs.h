@@ -23,6 +23,7 @@ struct jobs {
     const char *shell; /* a command for sh -c; or */
     char **arguments;  /* a command with its arguments */
     int as_stdin;      /* the chunk is the command's standard input */
+    int no_stdin;      /* ours is what is being split: not the command's to read */
     unsigned retries;  /* how often a command that failed is run again */
     int stop;          /* none is run again */
     size_t limit;

@@ -184,6 +184,7 @@ int cmd_chunks(const struct cli_values *values) {
     run.jobs = (struct jobs){.shell = given.shell,
                              .arguments = values->after_dashes,
                              .as_stdin = given.as_stdin,
+                             .no_stdin = strcmp(values->operands[0], "-") == 0,
                              .retries = given.retries,
                              .limit = given.jobs};
     run.has_command = given.has_command;

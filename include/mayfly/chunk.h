@@ -57,7 +57,7 @@ typedef enum mayfly_copying {
 typedef enum mayfly_damage {
     MAYFLY_DAMAGE_DEFAULT = 0, /* quotes, length, torn records: as ERROR; NUL, UTF-8: as IGNORE */
     MAYFLY_DAMAGE_ERROR,       /* mayfly_chunks_next fails */
-    MAYFLY_DAMAGE_SKIP,        /* the record is left out */
+    MAYFLY_DAMAGE_SKIP,        /* the record is left out; a header cannot be */
     MAYFLY_DAMAGE_PASS,        /* the record is taken as it is */
     MAYFLY_DAMAGE_IGNORE,      /* the same, and nobody is told; NUL, UTF-8: it is not looked for */
 } mayfly_damage;
@@ -115,7 +115,7 @@ typedef struct mayfly_chunk_options {
     bool checksum;        /* of each piece: BLAKE2b-256, as `b2sum -l 256` prints it */
     const char *manifest; /* write this file at the end: a line of JSON for each piece */
     void (*problem)(const mayfly_problem *problem, void *user);    /* SKIP and PASS; or NULL */
-    void (*progress)(const mayfly_progress *progress, void *user); /* a few thousand times a second
+    void (*progress)(const mayfly_progress *progress, void *user); /* a thousand times a second
                                                                       at the most; or NULL */
     void *user;
 } mayfly_chunk_options;

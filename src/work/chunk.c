@@ -55,7 +55,10 @@ bool mfi_chunks_set_drop(mayfly_chunks *chunks, bool drop) {
 static int check_options(const mayfly_chunk_options *options, mayfly_error *error) {
     if (options->pieces != MAYFLY_PIECES_FILES && options->dir != NULL)
         return mfi_fail(error, -EINVAL, "chunks", options->dir, "only files have a directory");
-#ifndef MFI_HAVE_SODIUM
+#ifdef MFI_HAVE_SODIUM
+    if (options->checksum && sodium_init() < 0)
+        return mfi_fail(error, -ENOTSUP, "chunks", NULL, "libsodium does not work here");
+#else
     if (options->checksum)
         return mfi_fail(error, -ENOTSUP, "chunks", NULL,
                         "this library was built without libsodium, which makes checksums");
@@ -123,6 +126,10 @@ static int open_records(mayfly_chunks *chunks, const char *path, mayfly_error *e
     if (!seekable && chunks->options.pieces == MAYFLY_PIECES_RANGES)
         return mfi_fail(error, -ESPIPE, "chunks", path, "only a file has ranges; this is a pipe");
     r = read_header(chunks, error);
+    if (r == 0 && mfi_records_skipped(chunks->records) > 0)
+        r = mfi_fail(error, MAYFLY_E_SYNTAX, "chunks", path,
+                     "the header is damaged, and a row would stand in for it; let it pass, or "
+                     "say that there is none");
     chunks->by_writing = !seekable || chunks->options.pieces == MAYFLY_PIECES_MEMORY ||
                          !kernel_is_better(chunks, fd);
     return r;

@@ -120,6 +120,9 @@ check P3_the_chunk_is_standard_input_or_in_memory '
     [ "$($mayfly chunks "$table" -q -r 4000 --stdin -- head -c 7)" = packagepackagepackage ] &&
     [ "$($mayfly chunks "$table" -q -r 4000 --stdin --memory -j 2 -c "head -c 7")" = packagepackagepackage ] &&
     [ "$($mayfly chunks "$table" -q -r 4000 --memory -c "head -c 7")" = packagepackagepackage ] && [ -z "$(ls -A $TMPDIR)" ]'
+check P3_a_command_does_not_read_what_is_being_split '
+    [ "$(seq 50000 | $mayfly chunks - -q -f lines -r 20000 -- sh -c "cat; wc -l <\$1" sh {} | paste -sd,)" = 20000,20000,10000 ] &&
+    [ "$($mayfly chunks - -q -r 6000 -- sh -c "wc -c" <"$table" | paste -sd,)" = 0,0 ]'
 check P3_ranges_are_told_and_nothing_is_made '
     [ "$($mayfly chunks "$table" -q -r 4000 --ranges -c "dd if=\$MAYFLY_CHUNK bs=1 skip=\$MAYFLY_CHUNK_OFFSET count=4 2>/dev/null; ls -A $TMPDIR #" | head -c 4)" = "0ad," ] &&
     $mayfly chunks "$table" -q -r 4000 --ranges >$base/ranges && [ $(grep -c "\"input\": .*\"offset\": " $base/ranges) = 3 ]'

@@ -62,6 +62,16 @@ def nasty_input(chance):
     return d, q, data
 
 
+def large_input(chance):
+    """Records larger than the buffer, and many that lie across its ends."""
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, lineterminator=chance.choice(["\n", "\r\n", "\r"]))
+    for _ in range(40):
+        size = chance.choice([10, 1000, 70000, 300000 if chance.random() < 0.2 else 1])
+        writer.writerow([chance.choice(['y"\r\n', "line\n", ",", "z"]) * (chance.randrange(size) // 2), "x" * size])
+    return b",", b'"', out.getvalue().encode("latin-1")
+
+
 def records(data, d, q, strict):
     """What Python reads, without blank lines; and whether it ended in an error."""
     reader = csv.reader(io.StringIO(data.decode("latin-1"), newline=""), delimiter=d.decode("latin-1"),
@@ -100,6 +110,7 @@ def differential():
     # Each of the nasty ones at each place of a block.
     inputs += [(b",", b'"', b"p" * chance.randrange(70) + b"\n" + data) for data in NASTY for _ in range(8)]
     inputs += [nasty_input(chance) for _ in range(count)]
+    inputs += [large_input(chance) for _ in range(3)]
     tool = subprocess.Popen([build / "tests" / "csv_tool"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def send():

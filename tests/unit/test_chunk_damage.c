@@ -183,6 +183,8 @@ static void P3_other_marks_and_headers(void **state) {
            .rows = 1, .header_records = 1);
     PIECES("\n\r\nh1\nh2\r\na\nb\n", "[h1\nh2\r\na\n][h1\nh2\r\nb\n]", .rows = 1,
            .header_records = 2);
+    mft_fails(MAYFLY_E_SYNTAX,
+              split("\xff\na\nb\n", (mayfly_chunk_options){.on_utf8 = SKIP, .header_records = 1}));
     PIECES("\xef\xbb\xbfh\na\n", "[h\na\n]", .header_records = 1);
     PIECES("a\rb\r\nc\n\"d\r\"\re", "[a\rb\r\n][c\n\"d\r\"\r][e\n]", .rows = 2);
     mft_fails(-EINVAL, split("a", (mayfly_chunk_options){.csv = {.delimiter = '"'}}));
