@@ -42,6 +42,7 @@ bench:
 	bench/run_object $(BUILD)
 	bench/run_capture $(BUILD)
 	bench/run_cache $(BUILD)
+	bench/run_chunk $(BUILD)
 
 install: all
 	meson configure $(BUILD) -Dprefix=$(PREFIX)

@@ -11,6 +11,7 @@
 #include "chunk_jobs.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,10 +60,12 @@ static char *replaced(const char *text, const char *by) {
     return result;
 }
 
-static void run_shell(const char *command, const char *path) {
+static void run_shell(const char *command, const char *path, int as_stdin) {
     char *script = NULL;
     /* The path comes as a parameter: it is never read as shell text. */
-    if (strstr(command, "{}") != NULL)
+    if (as_stdin)
+        script = replaced(command, "\"$1\"");
+    else if (strstr(command, "{}") != NULL)
         script = replaced(command, "\"$1\"");
     else if (asprintf(&script, "%s \"$1\"", command) < 0)
         script = NULL;
@@ -70,7 +73,7 @@ static void run_shell(const char *command, const char *path) {
         (void)execl("/bin/sh", "sh", "-c", script, "sh", path, (char *)NULL);
 }
 
-static void run_arguments(char **arguments, const char *path) {
+static void run_arguments(char **arguments, const char *path, int as_stdin) {
     size_t count = 0;
     int found = 0;
     while (arguments[count] != NULL)
@@ -82,7 +85,7 @@ static void run_arguments(char **arguments, const char *path) {
     }
     if (copy == NULL)
         return;
-    if (!found)
+    if (!found && !as_stdin)
         copy[count] = strdup(path);
     (void)execvp(copy[0], copy);
 }
@@ -93,18 +96,36 @@ static void set_number(const char *name, uint64_t number) {
     (void)setenv(name, text, 1);
 }
 
-static _Noreturn void child(const struct jobs *jobs, const mayfly_chunk *chunk, int output) {
-    (void)signal(SIGPIPE, SIG_DFL);
-    (void)sigprocmask(SIG_SETMASK, &mask_before, NULL);
+static void tell_chunk(const mayfly_chunk *chunk) {
     (void)setenv("MAYFLY_CHUNK", chunk->path, 1);
     set_number("MAYFLY_CHUNK_NUMBER", chunk->number);
     set_number("MAYFLY_CHUNK_ROWS", chunk->rows);
+    if (chunk->pieces != MAYFLY_PIECES_RANGES)
+        return;
+    set_number("MAYFLY_CHUNK_OFFSET", (uint64_t)chunk->offset);
+    set_number("MAYFLY_CHUNK_LENGTH", (uint64_t)chunk->length);
+    set_number("MAYFLY_HEADER_OFFSET", (uint64_t)chunk->header_offset);
+    set_number("MAYFLY_HEADER_LENGTH", (uint64_t)chunk->header_length);
+}
+
+static _Noreturn void child(const struct jobs *jobs, const mayfly_chunk *chunk, int output) {
+    (void)signal(SIGPIPE, SIG_DFL);
+    (void)sigprocmask(SIG_SETMASK, &mask_before, NULL);
+    tell_chunk(chunk);
+    if (jobs->as_stdin || jobs->no_stdin) {
+        const char *path = jobs->as_stdin ? chunk->path : "/dev/null";
+        const int input = open(path, O_RDONLY | O_CLOEXEC);
+        if (input < 0 || dup2(input, STDIN_FILENO) < 0) {
+            (void)cli_say(0, "%s: %s", path, strerror(errno));
+            _exit(126);
+        }
+    }
     if (output >= 0 && dup2(output, STDOUT_FILENO) < 0)
         _exit(126);
     if (jobs->shell != NULL)
-        run_shell(jobs->shell, chunk->path);
+        run_shell(jobs->shell, chunk->path, jobs->as_stdin);
     else
-        run_arguments(jobs->arguments, chunk->path);
+        run_arguments(jobs->arguments, chunk->path, jobs->as_stdin);
     (void)cli_say(0, "%s: %s", jobs->shell != NULL ? "/bin/sh" : jobs->arguments[0],
                   strerror(errno));
     _exit(errno == ENOENT ? 127 : 126);
@@ -112,12 +133,12 @@ static _Noreturn void child(const struct jobs *jobs, const mayfly_chunk *chunk, 
 
 /* ---- in this process ------------------------------------------------------------------------- */
 
-int jobs_start(struct jobs *jobs, const mayfly_chunk *chunk) {
+/* Starts the command, for the first time or again. 0, or -1 after saying why. */
+static int start(const struct jobs *jobs, struct job *job) {
     mayfly_error error;
-    struct job *job = &jobs->ring[(jobs->first + jobs->count) % MOST_JOBS];
-    *job = (struct job){.pid = -1, .number = chunk->number};
     int output = -1;
-    if (jobs->limit > 1) {
+    /* What an attempt has printed is only shown if it is the last one. */
+    if (jobs->limit > 1 || jobs->retries > 0) {
         if (mayfly_temporary_file(NULL, &job->output, &error) < 0)
             return cli_say(-1, "%s", error.message);
         output = mayfly_file_fd(job->output, &error);
@@ -125,16 +146,45 @@ int jobs_start(struct jobs *jobs, const mayfly_chunk *chunk) {
             return cli_say(-1, "%s", error.message);
     }
     (void)fflush(NULL);
+    job->attempts++;
     job->pid = fork();
     if (job->pid == 0)
-        child(jobs, chunk, output);
-    if (job->pid < 0) {
-        (void)mayfly_file_close(&job->output, NULL);
-        return cli_say(-1, "a process for chunk %llu: %s", (unsigned long long)chunk->number,
+        child(jobs, &job->chunk, output);
+    if (job->pid < 0)
+        return cli_say(-1, "a process for chunk %llu: %s", (unsigned long long)job->chunk.number,
                        strerror(errno));
+    return 0;
+}
+
+static void forget(struct job *job) {
+    (void)mayfly_file_close(&job->output, NULL);
+    free(job->path);
+    job->path = NULL;
+}
+
+int jobs_start(struct jobs *jobs, const mayfly_chunk *chunk) {
+    struct job *job = &jobs->ring[(jobs->first + jobs->count) % MOST_JOBS];
+    *job = (struct job){.pid = -1, .chunk = *chunk, .path = strdup(chunk->path)};
+    if (job->path == NULL)
+        return cli_say(-1, "%s", strerror(ENOMEM));
+    job->chunk.path = job->path;
+    if (start(jobs, job) < 0) {
+        forget(job);
+        return -1;
     }
     jobs->count++;
     return 0;
+}
+
+/* A job has ended, and may be run again. */
+static void note_end(const struct jobs *jobs, struct job *job, int status) {
+    job->pid = 0;
+    job->status = status;
+    if (status == 0 || jobs->stop || job->attempts > jobs->retries)
+        return;
+    (void)mayfly_file_close(&job->output, NULL);
+    if (start(jobs, job) < 0)
+        job->pid = 0;
 }
 
 static void reap(struct jobs *jobs) {
@@ -144,8 +194,8 @@ static void reap(struct jobs *jobs) {
         for (size_t i = 0; i < jobs->count; i++) {
             struct job *job = &jobs->ring[(jobs->first + i) % MOST_JOBS];
             if (job->pid == pid) {
-                job->pid = 0;
-                job->status = status;
+                note_end(jobs, job, status);
+                break;
             }
         }
 }
@@ -168,7 +218,8 @@ size_t jobs_running(const struct jobs *jobs) {
     return running;
 }
 
-void jobs_signal(const struct jobs *jobs, int signal) {
+void jobs_signal(struct jobs *jobs, int signal) {
+    jobs->stop = 1;
     for (size_t i = 0; i < jobs->count; i++) {
         const struct job *job = &jobs->ring[(jobs->first + i) % MOST_JOBS];
         if (job->pid > 0)
@@ -193,11 +244,12 @@ int jobs_next_ended(struct jobs *jobs, struct job *ret) {
     if (jobs->count == 0 || job->pid > 0)
         return 0;
     const int r = job->output == NULL ? 0 : print_output(job->output);
-    (void)mayfly_file_close(&job->output, NULL);
+    const int printed = job->output == NULL;
+    forget(job);
     *ret = *job;
     jobs->first = (jobs->first + 1) % MOST_JOBS;
     jobs->count--;
-    return r < 0 || (ret->output == NULL && fflush(stdout) != 0) ? -1 : 1;
+    return r < 0 || (printed && fflush(stdout) != 0) ? -1 : 1;
 }
 
 _Noreturn void jobs_die(int signal_number) {

@@ -45,7 +45,7 @@ static int open_cache(const struct cli_values *values, mayfly_cache **ret) {
     char place[4096];
     mayfly_error error;
     mayfly_cache_options options = {.path = cli_value(values, "dir")};
-    int r = cli_size(values, "max-bytes", 0, &options.max_bytes);
+    int r = cli_bytes(values, "max-bytes", 1, 0, &options.max_bytes);
     if (r == EXIT_OK)
         r = cli_duration(values, "ttl", &options.ttl_ms);
     if (r == EXIT_OK && options.path == NULL) {

@@ -8,18 +8,24 @@
 #include <sys/wait.h>
 
 #include "chunk_jobs.h"
+#include "chunk_values.h"
 #include "command.h"
 #include "progress.h"
+
+enum { MOST_TOLD = 20 }; /* records with damage; their number is told of all */
 
 struct run {
     struct jobs jobs;
     mayfly_chunks *chunks;
     int has_command, keep, keep_going, quiet;
+    int print_json; /* for each chunk, and not its path */
+    int print_none;
     int stop;   /* no new command is started */
     int ended;  /* there are no more chunks */
     int signal; /* that asked us to end; 0: none */
     int status;
     uint64_t made, rows, failed;
+    uint64_t damaged, left_out;
 };
 
 static void describe(const struct job *job, char *text, size_t size) {
@@ -32,7 +38,7 @@ static void describe(const struct job *job, char *text, size_t size) {
 
 static void note_ended(struct run *run, const struct job *job) {
     mayfly_error error;
-    if (!run->keep && mayfly_chunks_remove(run->chunks, job->number, &error) < 0) {
+    if (!run->keep && mayfly_chunks_remove(run->chunks, job->chunk.number, &error) < 0) {
         run->status = cli_say(EXIT_FAILED, "%s", error.message);
         run->stop = 1;
     }
@@ -41,8 +47,11 @@ static void note_ended(struct run *run, const struct job *job) {
     char text[96];
     describe(job, text, sizeof text);
     progress_clear();
-    run->status = cli_say(EXIT_FAILED, "chunk %llu: the command failed: %s",
-                          (unsigned long long)job->number, text);
+    char after[32] = "";
+    if (job->attempts > 1)
+        (void)snprintf(after, sizeof after, ", %u times", job->attempts);
+    run->status = cli_say(EXIT_FAILED, "chunk %llu: the command failed: %s%s",
+                          (unsigned long long)job->chunk.number, text, after);
     run->failed++;
     run->stop |= !run->keep_going;
 }
@@ -61,6 +70,40 @@ static void collect(struct run *run) {
     }
 }
 
+static void note_damage(const mayfly_problem *problem, void *user) {
+    struct run *run = user;
+    const int skipped = problem->damage == MAYFLY_DAMAGE_SKIP;
+    run->left_out += (uint64_t)skipped;
+    if (run->damaged++ >= MOST_TOLD)
+        return;
+    progress_clear();
+    (void)cli_say(0, "record %llu, byte %lld: %s; it is %s", (unsigned long long)problem->record,
+                  (long long)problem->offset, problem->what,
+                  skipped ? "left out" : "taken as it is");
+}
+
+static void note_progress(const mayfly_progress *progress, void *user) {
+    (void)user;
+    progress_show(progress->chunks, progress->rows, progress->bytes, progress->input_bytes, 0);
+}
+
+/* Prints what is known of a chunk that no command is run on. */
+static void print_chunk(struct run *run, const mayfly_chunk *chunk) {
+    char *line = NULL;
+    mayfly_error error;
+    progress_clear();
+    if (run->print_json && mayfly_chunk_json(chunk, &line, &error) < 0) {
+        run->status = cli_say(EXIT_FAILED, "%s", error.message);
+        run->stop = 1;
+        return;
+    }
+    if (run->print_json || !run->print_none)
+        printf("%s\n", line != NULL ? line : chunk->path);
+    mayfly_free(line);
+    if (fflush(stdout) != 0)
+        run->stop = 1;
+}
+
 /* Makes the next chunk and starts its command, or prints its path. */
 static void next(struct run *run) {
     mayfly_chunk chunk;
@@ -77,18 +120,14 @@ static void next(struct run *run) {
         return;
     run->made++;
     run->rows += chunk.rows;
+    if (!run->has_command || run->print_json)
+        print_chunk(run, &chunk);
     if (run->has_command && jobs_start(&run->jobs, &chunk) < 0) {
         run->status = EXIT_FAILED;
         run->stop = 1;
         return;
     }
-    if (!run->has_command) {
-        progress_clear();
-        printf("%s\n", chunk.path);
-        if (fflush(stdout) != 0)
-            run->stop = 1;
-    }
-    progress_show(run->made, run->rows, chunk.read_bytes, chunk.input_bytes);
+    progress_show(run->made, run->rows, chunk.read_bytes, chunk.input_bytes, 1);
 }
 
 static void look_for_signal(struct run *run, int block) {
@@ -126,63 +165,39 @@ static int finish(struct run *run) {
     if (run->status != EXIT_OK && run->failed > 0)
         return cli_say(EXIT_FAILED, "%llu of %llu chunks failed", (unsigned long long)run->failed,
                        (unsigned long long)run->made);
+    if (run->damaged > 0)
+        (void)cli_say(0, "%llu records with damage, %llu of them left out",
+                      (unsigned long long)run->damaged, (unsigned long long)run->left_out);
     if (run->status == EXIT_OK && run->has_command && !run->quiet)
         (void)fprintf(stderr, "mayfly: chunks: %llu chunks, %llu records\n",
                       (unsigned long long)run->made, (unsigned long long)run->rows);
     return run->status;
 }
 
-/* ---- arguments ------------------------------------------------------------------------------- */
-
-static int read_command(const struct cli_values *values, struct run *run) {
-    const char *shell = cli_value(values, "command");
-    char **after = values->after_dashes;
-    if (after != NULL && after[0] == NULL)
-        return cli_usage("a command must follow --");
-    if (shell != NULL && after != NULL)
-        return cli_usage("--command and a command after -- exclude each other");
-    run->jobs.shell = shell;
-    run->jobs.arguments = after;
-    run->has_command = shell != NULL || after != NULL;
-    if (!run->has_command && !run->keep)
-        return cli_usage("say what to do with the chunks: --command CMD, -- COMMAND, or --keep "
-                         "to leave them and print their paths");
-    return 0;
-}
-
-static int read_values(const struct cli_values *values, struct run *run,
-                       mayfly_chunk_options *options) {
-    uint64_t jobs = 1;
-    const char *delimiter = cli_value(values, "delimiter");
-    if (values->operand_count != 1)
-        return cli_usage(values->operand_count == 0 ? "a CSV file is missing"
-                                                    : "one CSV file at a time");
-    if (delimiter != NULL && strcmp(delimiter, "\\t") == 0)
-        delimiter = "\t";
-    if (delimiter != NULL && strlen(delimiter) != 1)
-        return cli_usage("--delimiter %s: one character is needed", delimiter);
-    run->keep = cli_value(values, "keep") != NULL;
-    run->keep_going = cli_value(values, "keep-going") != NULL;
-    run->quiet = cli_value(values, "quiet") != NULL;
-    *options = (mayfly_chunk_options){.no_header = cli_value(values, "no-header") != NULL,
-                                      .csv.delimiter = delimiter == NULL ? '\0' : delimiter[0],
-                                      .dir = cli_value(values, "dir")};
-    int r = cli_number(values, "rows", 1, UINT64_MAX / 2, 10000, &options->rows);
-    if (r == 0)
-        r = cli_number(values, "jobs", 1, MOST_JOBS, 1, &jobs);
-    run->jobs.limit = (size_t)jobs;
-    return r == 0 ? read_command(values, run) : r;
-}
-
 int cmd_chunks(const struct cli_values *values) {
     static struct run run; /* large, and there is one */
-    mayfly_chunk_options options;
+    struct chunk_values given;
     mayfly_error error;
-    const int r = read_values(values, &run, &options);
+    const int r = read_chunk_values(values, &given);
     if (r != 0)
         return r;
+    run.jobs = (struct jobs){.shell = given.shell,
+                             .arguments = values->after_dashes,
+                             .as_stdin = given.as_stdin,
+                             .no_stdin = strcmp(values->operands[0], "-") == 0,
+                             .retries = given.retries,
+                             .limit = given.jobs};
+    run.has_command = given.has_command;
+    run.keep = given.keep;
+    run.keep_going = given.keep_going;
+    run.quiet = given.quiet;
+    run.print_json = given.print_json;
+    run.print_none = given.options.manifest != NULL;
+    given.options.problem = note_damage;
+    given.options.progress = note_progress;
+    given.options.user = &run;
     jobs_begin(&run.jobs);
-    if (mayfly_chunks_open(values->operands[0], &options, &run.chunks, &error) < 0)
+    if (mayfly_chunks_open(values->operands[0], &given.options, &run.chunks, &error) < 0)
         return cli_say(EXIT_FAILED, "%s", error.message);
     progress_begin(run.quiet);
     run_all(&run);

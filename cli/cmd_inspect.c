@@ -305,7 +305,7 @@ static int read_options(const struct cli_values *values, struct inspect *in, con
         r = cli_number(values, "items", 0, UINT64_MAX, in->json ? UINT64_MAX : 100,
                        &in->limits.items);
     if (r == EXIT_OK)
-        r = cli_size(values, "max-bytes", (uint64_t)4 << 30, &in->max_bytes);
+        r = cli_bytes(values, "max-bytes", 1, (uint64_t)4 << 30, &in->max_bytes);
     if (r == EXIT_OK)
         r = read_strings(cli_value(values, "strings"), &in->load.strings);
     if (r == EXIT_OK)

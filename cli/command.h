@@ -10,7 +10,7 @@
 
 enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
-enum { MOST_OPTIONS = 16, MOST_VALUES = 64 };
+enum { MOST_OPTIONS = 32, MOST_VALUES = 64 };
 
 /* One option. Without an argument's name it is a switch. */
 struct cli_option {
@@ -56,8 +56,9 @@ const char *cli_value(const struct cli_values *values, const char *name);
 int cli_number(const struct cli_values *values, const char *name, uint64_t low, uint64_t high,
                uint64_t otherwise, uint64_t *ret);
 
-/* A number of bytes, of which K, M and G are 1024 of the one before. 0 or EXIT_USAGE. */
-int cli_size(const struct cli_values *values, const char *name, uint64_t otherwise, uint64_t *ret);
+/* The same in bytes: K, M and G behind the number are powers of 1024. */
+int cli_bytes(const struct cli_values *values, const char *name, uint64_t low, uint64_t otherwise,
+              uint64_t *ret);
 
 /* A time in milliseconds: 500ms, 90 or 90s, 10m, 2h, 7d; 0 when not given. 0 or EXIT_USAGE. */
 int cli_duration(const struct cli_values *values, const char *name, uint64_t *ret);

@@ -36,16 +36,45 @@ static const struct cli_option make_options[] = {
 
 static const struct cli_option chunks_options[] = {
     {"rows", 'r', "N", "records in a chunk, without the header (10000)"},
-    {"command", 'c', "CMD", "run CMD by sh for each chunk; {} is its path, else it comes last"},
-    {"jobs", 'j', "N", "so many commands at a time (1)"},
-    {"keep-going", 'k', NULL, "go on with the other chunks when a command fails"},
-    {"keep", 0, NULL, "leave the chunks and print their paths"},
-    {"no-header", 0, NULL, "the first record is data; chunks have no header"},
+    {"bytes", 'b', "SIZE", "bytes of a chunk, with the header, at the most; 64K, 10M, 1G"},
+    {"format", 'f', "FORMAT", "csv, lines, json (lines), or fixed:SIZE (csv)"},
     {"delimiter", 'd', "C", "the character between fields (,)"},
+    {"quote", 0, "C", "the character around fields, or none (\")"},
+    {"header", 0, "N", "records on top of each chunk (csv: 1, else 0)"},
+    {"no-header", 0, NULL, "the first record is data; chunks have no header"},
+    {"damage", 0, "KIND=DO", "quote, long, nul, utf8, torn or all; error, skip or pass"},
+    {"max-record", 0, "SIZE", "what is longer is damage of the kind long (64M)"},
+    {"command", 'c', "CMD", "run CMD by sh for each chunk; {} is its path, else it comes last"},
+    {"stdin", 0, NULL, "the chunk is the command's standard input"},
+    {"jobs", 'j', "N", "so many commands at a time (1)"},
+    {"retry", 0, "N", "run a command that failed again, N times at the most (0)"},
+    {"keep-going", 'k', NULL, "go on with the other chunks when a command fails"},
+    {"memory", 'm', NULL, "chunks are in memory, not in files"},
+    {"ranges", 0, NULL, "nothing is copied: tell where in FILE the chunks lie"},
+    {"manifest", 0, "OUT", "write a line of JSON for each chunk to OUT; -: as they are made"},
+    {"checksum", 0, NULL, "with their BLAKE2b-256, as b2sum -l 256 prints it"},
+    {"keep", 0, NULL, "leave the chunks and print their paths"},
     {"dir", 'p', "DIR", "make the chunks in a directory in DIR"},
     {"quiet", 'q', NULL, "no progress bar, no summary"},
     {0},
 };
+
+static const char chunks_details[] =
+    "Records are those of RFC 4180: a line break within quotes does not split one; \\n,\n"
+    "\\r\\n and \\r end them. --format has others. FILE may be - for the standard input.\n"
+    "The command finds the chunk's path in {} (or as its last argument) and in\n"
+    "MAYFLY_CHUNK; MAYFLY_CHUNK_NUMBER and MAYFLY_CHUNK_ROWS tell the rest. With --jobs\n"
+    "the output of each command is kept together and printed in the order of chunks.\n"
+    "Chunks are made as they are needed and removed when their command has ended, also\n"
+    "when it fails and when this command is interrupted.\n"
+    "\n"
+    "With --ranges a chunk is the bytes of FILE from MAYFLY_CHUNK_OFFSET on, so many as\n"
+    "MAYFLY_CHUNK_LENGTH says; its header is the first MAYFLY_HEADER_LENGTH bytes from\n"
+    "MAYFLY_HEADER_OFFSET on. The manifest says the same for all of them:\n"
+    "\n"
+    "    mayfly chunks big.csv --bytes 256M --ranges --manifest chunks.jsonl\n"
+    "\n"
+    "Exit status: 0 when all commands succeeded, 1 when one failed, 2 for wrong usage.\n";
 
 static const struct cli_option run_options[] = {
     {"dir", 0, NULL, "a directory: TMPDIR and MAYFLY_DIR (this is the default)"},
@@ -190,17 +219,8 @@ const struct cli_command cli_commands[] = {
     {"dir", "[TEMPLATE]", "make a temporary directory and print its path",
      "The directory is yours: it is not removed. TEMPLATE as for 'mayfly file'.\n", make_options,
      cmd_dir},
-    {"chunks", "FILE.csv [-- COMMAND [ARG...]]",
-     "split a CSV file into temporary chunks and run a command on each",
-     "Records are those of RFC 4180: a line break within quotes does not split one.\n"
-     "Every chunk has the header on top. FILE.csv may be - for the standard input.\n"
-     "The command finds the chunk's path in {} (or as its last argument) and in\n"
-     "MAYFLY_CHUNK; MAYFLY_CHUNK_NUMBER and MAYFLY_CHUNK_ROWS tell the rest. With --jobs\n"
-     "the output of each command is kept together and printed in the order of chunks.\n"
-     "Chunks are made as they are needed and removed when their command has ended, also\n"
-     "when it fails and when this command is interrupted.\n"
-     "\n"
-     "Exit status: 0 when all commands succeeded, 1 when one failed, 2 for wrong usage.\n",
+    {"chunks", "FILE [-- COMMAND [ARG...]]",
+     "split a file of records into temporary chunks and run a command on each", chunks_details,
      chunks_options, cmd_chunks},
     {"run", "-- COMMAND [ARG...]", "run a command with a temporary directory of its own",
      "The directory is the command's TMPDIR and MAYFLY_DIR. It is removed when the command\n"

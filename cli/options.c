@@ -54,7 +54,8 @@ static int find_letter(const struct cli_option *options, char letter) {
 }
 
 static int may_be_repeated(const char *name) {
-    static const char *const names[] = {"fallback", "workload", "in", "link", "out", "key"};
+    static const char *const names[] = {"fallback", "workload", "in",    "link",
+                                        "out",      "key",      "damage"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(name, names[i]) == 0)
             return 1;
@@ -165,22 +166,26 @@ int cli_number(const struct cli_values *values, const char *name, uint64_t low, 
     return 0;
 }
 
-int cli_size(const struct cli_values *values, const char *name, uint64_t otherwise, uint64_t *ret) {
+int cli_bytes(const struct cli_values *values, const char *name, uint64_t low, uint64_t otherwise,
+              uint64_t *ret) {
     static const char units[] = "KMG";
     const char *text = cli_value(values, name);
     char *end = NULL;
     *ret = otherwise;
     if (text == NULL)
-        return EXIT_OK;
+        return 0;
     errno = 0;
-    const unsigned long long number = strtoull(text, &end, 10);
+    unsigned long long number = strtoull(text, &end, 10);
     const char *unit = *end == '\0' ? NULL : strchr(units, *end);
     const unsigned shift = unit == NULL ? 0 : 10 * (unsigned)(unit - units + 1);
-    if (text[0] < '0' || text[0] > '9' || errno != 0 || number == 0 ||
-        number > ((uint64_t)1 << 50) >> shift || (*end != '\0' && (unit == NULL || end[1] != '\0')))
-        return cli_usage("--%s %s: a number is needed; K, M or G may follow it", name, text);
+    const int good = text[0] >= '0' && text[0] <= '9' && errno == 0 &&
+                     (*end == '\0' || (unit != NULL && end[1] == '\0')) &&
+                     number <= (UINT64_MAX >> 1 >> shift) && number << shift >= low;
+    if (!good)
+        return cli_usage("--%s %s: a number of bytes is needed, as 65536, 64K, 10M or 1G", name,
+                         text);
     *ret = number << shift;
-    return EXIT_OK;
+    return 0;
 }
 
 int cli_duration(const struct cli_values *values, const char *name, uint64_t *ret) {

@@ -25,18 +25,25 @@ void progress_begin(int quiet) {
     (void)clock_gettime(CLOCK_MONOTONIC, &begun);
 }
 
-void progress_show(uint64_t chunks, uint64_t rows, int64_t done, int64_t total) {
+void progress_show(uint64_t chunks, uint64_t rows, int64_t done, int64_t total, int now) {
+    static double last;
     if (!active)
         return;
+    const double passed = seconds();
+    if (!now && passed - last < 0.1)
+        return;
+    last = passed;
     (void)fprintf(stderr, "\r\033[K");
-    if (total > 0 && done > 0) {
+    if (total > 0 && done > 0 && done <= total) {
         const int filled = (int)(done * WIDTH / total);
-        const double left = seconds() * (double)(total - done) / (double)done;
+        const double left = passed * (double)(total - done) / (double)done;
         (void)fprintf(stderr, "[%.*s%.*s] %3d%%  %.0f s left  ", filled, "########################",
                       WIDTH - filled, "------------------------", (int)(done * 100 / total), left);
     }
     (void)fprintf(stderr, "%llu chunks, %llu records", (unsigned long long)chunks,
                   (unsigned long long)rows);
+    if (passed > 0)
+        (void)fprintf(stderr, ", %.1f MB/s", (double)done / passed / 1e6);
     (void)fflush(stderr);
     shown = 1;
 }

@@ -1,56 +1,62 @@
 /* SPDX-License-Identifier: MIT
  *
- * A large file in chunks: tempfile-deep-dive.md "Pattern 1: Processing Large Files in Chunks".
- * Unlike there, a line break within quotes does not tear a record apart.
+ * A large CSV in temporary chunks that several threads work on: process_large_csv of
+ * tempfile-deep-dive.md, which counts the lines of each chunk. Here a line break within quotes is
+ * no end of a record, chunks are removed as they are used, and nothing is left if something fails.
  */
 #include "example.h"
 
-/* Stands for the work: the records of a chunk are counted. */
-static uint64_t process_chunk(const char *path) {
-    mayfly_auto(mayfly_csv) csv = NULL;
-    mayfly_csv_record record;
-    uint64_t rows = 0;
-    try(mayfly_csv_open(path, NULL, &csv, &error));
-    expect(try(mayfly_csv_next(csv, &record, &error)) == 1, "each chunk has the header");
-    while (try(mayfly_csv_next(csv, &record, &error)) > 0)
-        rows++;
-    return rows;
+enum { RECORDS = 12345, ROWS = 500 };
+
+static void write_table(mayfly_file *table) {
+    char row[64];
+    try(mayfly_file_write(table, "id,text\n", 8, &error));
+    for (int i = 0; i < RECORDS; i++) {
+        const int n = snprintf(row, sizeof row, "%d,\"two\nlines, \"\"%d\"\"\"\n", i, i % 7);
+        try(mayfly_file_write(table, row, (size_t)n, &error));
+    }
+    try(mayfly_file_flush(table, &error));
 }
 
-static uint64_t process_large_csv(const char *path, uint64_t chunk_size) {
-    mayfly_auto(mayfly_chunks) chunks = NULL;
-    mayfly_chunk chunk;
-    uint64_t total = 0;
-    try(mayfly_chunks_open(path,
-                           &(mayfly_chunk_options){.rows = chunk_size, .prefix = "csv_processing_"},
-                           &chunks, &error));
-    while (try(mayfly_chunks_next(chunks, &chunk, &error)) > 0) {
-        printf("Created chunk %llu with %llu records\n", (unsigned long long)chunk.number,
-               (unsigned long long)chunk.rows);
-        const uint64_t rows = process_chunk(chunk.path);
-        printf("Processed %llu records from %s\n", (unsigned long long)rows,
-               strrchr(chunk.path, '/') + 1);
-        total += rows;
-    }
-    char *dir = strdup(mayfly_chunks_dir(chunks));
-    try(mayfly_chunks_close(&chunks, &error));
-    expect(dir != NULL && access(dir, F_OK) != 0, "the chunks are gone");
-    printf("Cleaned up temporary directory: %s\n", dir);
-    free(dir);
-    return total;
+/* In some thread: the records of a chunk, without the header. */
+static int count_records(const mayfly_chunk *chunk, void *user, void **ret_result,
+                         mayfly_error *why) {
+    mayfly_auto(mayfly_csv) csv = NULL;
+    mayfly_csv_record record;
+    uintptr_t count = 0;
+    (void)user;
+    int r = mayfly_csv_open(chunk->path, NULL, &csv, why);
+    while (r >= 0 && (r = mayfly_csv_next(csv, &record, why)) > 0)
+        count++;
+    *ret_result = (void *)(count - 1);
+    return r;
+}
+
+/* In this thread, in the order of the chunks. */
+static int add_up(const mayfly_chunk *chunk, void *result, void *user, mayfly_error *why) {
+    uint64_t *total = user;
+    (void)why;
+    printf("Processed %llu records from chunk %llu\n", (unsigned long long)(uintptr_t)result,
+           (unsigned long long)chunk->number);
+    *total += (uintptr_t)result;
+    return 0;
 }
 
 int main(void) {
     mayfly_auto(mayfly_file) table = NULL;
-    FILE *stream = NULL;
+    mayfly_auto(mayfly_chunks) chunks = NULL;
+    mayfly_chunk_result result;
+    uint64_t total = 0;
+
     try(mayfly_named_temporary_file(&(mayfly_file_options){.suffix = ".csv"}, &table, &error));
-    try(mayfly_file_stream(table, &stream, &error));
-    fprintf(stream, "id,text\n");
-    for (int i = 0; i < 1234; i++)
-        fprintf(stream, "%d,\"line one\nline two\"\n", i);
-    expect(fflush(stream) == 0, "the table is there");
-    const uint64_t total = process_large_csv(mayfly_file_path(table), 500);
-    printf("Total records processed: %llu\n", (unsigned long long)total);
-    expect(total == 1234, "every record, once");
+    write_table(table);
+    try(mayfly_chunks_open(mayfly_file_path(table), &(mayfly_chunk_options){.rows = ROWS}, &chunks,
+                           &error));
+    const mayfly_chunk_work work = {
+        .job = count_records, .done = add_up, .user = &total, .jobs = 4, .retries = 1};
+    try(mayfly_chunks_run(chunks, &work, &result, &error));
+    printf("Total records processed: %llu in %llu chunks\n", (unsigned long long)total,
+           (unsigned long long)result.chunks);
+    expect(total == RECORDS && result.chunks == (RECORDS + ROWS - 1) / ROWS, "every record once");
     return 0;
 }

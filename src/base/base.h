@@ -9,6 +9,7 @@
 #include <mayfly/error.h>
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "sys.h"
@@ -171,6 +172,63 @@ int mfi_each_descriptor(int (*visit)(const char *target, void *context), void *c
 
 /* The umask, without setting it, which is every thread's; 077 where it cannot be known. */
 uint32_t mfi_umask(void);
+
+/* ---- scanning (marks.c, scan.c, utf8.c) ------------------------------------------------------ */
+
+/* Where the bytes that matter stand among 64: bit i is byte i. */
+struct mfi_marks {
+    uint64_t quote, delimiter, lf, cr;
+    uint64_t parity; /* whether the quotes up to the byte, with it, are odd in number */
+};
+
+/* Fills in the marks of `blocks` times 64 bytes. */
+typedef void mfi_marker(const char *data, size_t blocks, char quote, char delimiter,
+                        struct mfi_marks *ret);
+
+/* The ways to do so, the best first, those that this processor lacks left out; the last one works
+ * everywhere. `index` from 0; NULL after the last. */
+mfi_marker *mfi_marker_at(size_t index, const char **ret_name);
+
+/* What stands before the next byte. */
+enum mfi_scan_state {
+    MFI_SCAN_START,  /* a record begins */
+    MFI_SCAN_FIELD,  /* a field begins */
+    MFI_SCAN_TEXT,   /* within a field without quotes */
+    MFI_SCAN_QUOTED, /* within quotes */
+    MFI_SCAN_QUOTE,  /* after a quote within quotes: the closing one, or the first of two */
+};
+
+enum mfi_scan_result {
+    MFI_SCAN_MORE,  /* all was looked at that can be without what follows */
+    MFI_SCAN_FULL,  /* as many records as were asked for */
+    MFI_SCAN_LONG,  /* the record at `start` is longer than allowed; excused, it goes on */
+    MFI_SCAN_STRAY, /* at `at` stands something behind a closing quote */
+};
+
+/* A scan for the ends of records. Positions are indices into the data. */
+struct mfi_scan {
+    mfi_marker *marker;
+    char quote, delimiter;
+    bool quotes;      /* quotes count */
+    bool cr_ends;     /* a '\r' without '\n' ends a record, too */
+    bool blank_lines; /* are records */
+    bool strict;      /* stops at what stands behind a closing quote; otherwise it is text */
+    size_t longest;   /* bytes of a record with its end */
+
+    enum mfi_scan_state state;
+    bool excused;     /* the record at `start` may be longer */
+    size_t at;        /* the next byte to look at */
+    size_t start;     /* of the record that `at` is in */
+    uint64_t records; /* that have ended, but blank lines */
+};
+
+/* Scans on, until `most` records have ended in all. `last`: nothing follows. A trailing '\r' is not
+ * looked at before it is known whether '\n' follows. */
+enum mfi_scan_result mfi_scan(struct mfi_scan *scan, const char *data, size_t size, uint64_t most,
+                              bool last);
+
+/* Whether all is UTF-8 (RFC 3629); if not, where the first sequence begins that is none. */
+bool mfi_is_utf8(const char *data, size_t size, size_t *ret_bad);
 
 /* ---- users and environment (user.c) --------------------------------------------------------- */
 

@@ -352,6 +352,10 @@ static ssize_t sys_copy_file_range(int from, int to, size_t size) {
     RESULT_RETRY(ssize_t, syscall(SYS_copy_file_range, from, NULL, to, NULL, size, 0u));
 }
 
+static ssize_t sys_copy_range(int from, int64_t from_at, int to, int64_t to_at, size_t size) {
+    RESULT_RETRY(ssize_t, syscall(SYS_copy_file_range, from, &from_at, to, &to_at, size, 0u));
+}
+
 static int sys_reflink(int to, int from) {
     RESULT(int, ioctl(to, MFI_FICLONE, from));
 }

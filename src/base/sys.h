@@ -74,6 +74,8 @@
     X(int, statmount, (int fd, const char *path, struct mfi_mount *mount), (fd, path, mount))      \
     X(int, statfs, (int fd, struct mfi_filesystem *fs), (fd, fs))                                  \
     X(ssize_t, copy_file_range, (int from, int to, size_t size), (from, to, size))                 \
+    X(ssize_t, copy_range, (int from, int64_t from_at, int to, int64_t to_at, size_t size),        \
+      (from, from_at, to, to_at, size))                                                            \
     X(int, reflink, (int to, int from), (to, from))                                                \
     X(ssize_t, flistxattr, (int fd, char *names, size_t size), (fd, names, size))                  \
     X(ssize_t, fgetxattr, (int fd, const char *name, void *value, size_t size),                    \
@@ -145,6 +147,9 @@
  * -EOPNOTSUPP, -EISDIR, -EINVAL or -ENOENT mean that this file system or kernel has no such thing.
  *
  * chmod_opath is fchmod for a descriptor that was opened with O_PATH.
+ *
+ * copy_range is copy_file_range between two offsets, which leaves the descriptors' own where they
+ * are. A file system that can share blocks does so where the offsets allow it.
  *
  * link_fd gives a name to a file that has none, by its descriptor.
  *

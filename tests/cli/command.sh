@@ -108,9 +108,46 @@ check P3_standard_input_and_other_delimiters '
 check P3_broken_input_is_told_with_its_place '
     printf "a,b\n1,\"x\n" >$base/broken.csv && status 1 $mayfly chunks $base/broken.csv -c cat &&
     says "broken.csv" && says "line 2" && status 1 $mayfly chunks /nonexistent.csv -c cat && says "/nonexistent.csv"'
+check P3_chunks_by_bytes_and_other_records '
+    [ "$($mayfly chunks "$table" -q -b 200K -c "wc -c <" | awk "\$1 > 204800 {bad = 1} END {print NR, bad + 0}")" = "11 0" ] &&
+    [ "$(printf "a\nb\nc\n" | $mayfly chunks - -q -f lines -r 2 -c "paste -sd+")" = "a+b
+c" ] &&
+    [ "$(printf "{}\n\n[]\n" | $mayfly chunks - -q -f json -r 1 -c "echo \$MAYFLY_CHUNK_ROWS #" | paste -sd,)" = 1,1 ] &&
+    [ "$(printf aabbccdd | $mayfly chunks - -q -f fixed:2 -r 3 -c "cat {}; echo" | paste -sd,)" = aabbcc,dd ] &&
+    [ "$(printf "h\na\nb\n" | $mayfly chunks - -q -f lines --header 1 -r 1 -c "paste -sd+" | paste -sd,)" = h+a,h+b ] &&
+    [ "$(printf "a,\"\nb\n" | $mayfly chunks - -q --quote none --no-header -r 1 -c "paste -sd+" | paste -sd,)" = "a,\",b" ]'
+check P3_the_chunk_is_standard_input_or_in_memory '
+    [ "$($mayfly chunks "$table" -q -r 4000 --stdin -- head -c 7)" = packagepackagepackage ] &&
+    [ "$($mayfly chunks "$table" -q -r 4000 --stdin --memory -j 2 -c "head -c 7")" = packagepackagepackage ] &&
+    [ "$($mayfly chunks "$table" -q -r 4000 --memory -c "head -c 7")" = packagepackagepackage ] && [ -z "$(ls -A $TMPDIR)" ]'
+check P3_a_command_does_not_read_what_is_being_split '
+    [ "$(seq 50000 | $mayfly chunks - -q -f lines -r 20000 -- sh -c "cat; wc -l <\$1" sh {} | paste -sd,)" = 20000,20000,10000 ] &&
+    [ "$($mayfly chunks - -q -r 6000 -- sh -c "wc -c" <"$table" | paste -sd,)" = 0,0 ]'
+check P3_ranges_are_told_and_nothing_is_made '
+    [ "$($mayfly chunks "$table" -q -r 4000 --ranges -c "dd if=\$MAYFLY_CHUNK bs=1 skip=\$MAYFLY_CHUNK_OFFSET count=4 2>/dev/null; ls -A $TMPDIR #" | head -c 4)" = "0ad," ] &&
+    $mayfly chunks "$table" -q -r 4000 --ranges >$base/ranges && [ $(grep -c "\"input\": .*\"offset\": " $base/ranges) = 3 ]'
+check P3_a_manifest_is_written_at_the_end_with_checksums '
+    $mayfly chunks "$table" -q -r 4000 --keep --checksum --manifest $base/manifest >$base/stdout && [ ! -s $base/stdout ] &&
+    [ $(wc -l <$base/manifest) = 3 ] && first=$(sed -n "1s/.*\"path\": \"\([^\"]*\)\".*/\1/p" $base/manifest) &&
+    [ "$(sed -n "1s/.*blake2b-256:\([0-9a-f]*\).*/\1/p" $base/manifest)" = "$(b2sum -l 256 "$first" | cut -d" " -f1)" ] &&
+    rm -r "$(dirname "$first")" && rm $base/manifest &&
+    ! $mayfly chunks "$table" -q -r 4000 --manifest $base/manifest -c false 2>/dev/null && [ ! -e $base/manifest ] &&
+    [ "$($mayfly chunks "$table" -q -r 9000 --manifest - -c true | grep -c "^{")" = 2 ]'
+check P3_damage_is_told_with_record_and_byte '
+    printf "h\na\nb\377\nc\n" >$base/bad.csv && status 1 $mayfly chunks $base/bad.csv --damage utf8=error -c cat && says "byte 5" && says "record 3" &&
+    status 0 $mayfly chunks $base/bad.csv --damage utf8=skip -c cat && says "record 3, byte 5: not UTF-8; it is left out" && [ "$(paste -sd, $base/stdout)" = h,a,c ] &&
+    status 0 $mayfly chunks $base/bad.csv --damage all=pass -c cat && says "taken as it is" && [ $(wc -l <$base/stdout) = 4 ] &&
+    status 0 $mayfly chunks $base/bad.csv --max-record 2 --damage long=skip -c cat && [ "$(paste -sd, $base/stdout)" = h,a,c ]'
+check P3_a_failing_command_is_run_again '
+    echo 0 >$base/count && status 0 $mayfly chunks "$table" -r 9000 --retry 2 -- sh -c "n=\$(cat $base/count); echo \$((n + 1)) >$base/count; echo \$MAYFLY_CHUNK_NUMBER; [ \$n -ge 2 ]" &&
+    [ "$(paste -sd, $base/stdout)" = 1,2 ] && [ "$(cat $base/count)" = 4 ] &&
+    status 1 $mayfly chunks "$table" -r 9000 -k -j 2 --retry 1 -c false && says "exit status 1, 2 times" && says "2 of 2 chunks failed"'
 check P3_wrong_usage_is_status_2 '
     status 2 $mayfly chunks && status 2 $mayfly chunks a b -c x && status 2 $mayfly chunks "$table" && says "--keep" &&
     status 2 $mayfly chunks "$table" -r 0 -c x && status 2 $mayfly chunks "$table" -r 10k -c x &&
+    status 2 $mayfly chunks "$table" -b 10k -c x && status 2 $mayfly chunks "$table" -f xml -c x && status 2 $mayfly chunks "$table" -f fixed:0 -c x &&
+    status 2 $mayfly chunks "$table" --damage nul -c x && status 2 $mayfly chunks "$table" --damage x=skip -c x && status 2 $mayfly chunks "$table" --memory --keep &&
+    status 2 $mayfly chunks "$table" --ranges --stdin -c x && status 2 $mayfly chunks "$table" --memory -p /tmp -c x && status 2 $mayfly chunks "$table" --quote ab -c x &&
     status 2 $mayfly chunks "$table" -c x -- y && status 2 $mayfly chunks "$table" -d ab -c x'
 
 # Interrupted: the command tells by a fifo that it runs, so nothing is waited for by time.
