@@ -48,7 +48,7 @@ typedef enum mayfly_pieces {
 /* How files are made from a file. What the kernel cannot copy is written. */
 typedef enum mayfly_copying {
     MAYFLY_COPYING_DEFAULT = 0, /* KERNEL where the file system copies by itself (a server's) or
-                                   shares blocks that are aligned; WRITE on others, being faster */
+                                   shares blocks that are aligned; WRITE on others, costing less */
     MAYFLY_COPYING_KERNEL,      /* copy_file_range(2) */
     MAYFLY_COPYING_WRITE,       /* write(2) */
 } mayfly_copying;

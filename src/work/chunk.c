@@ -5,8 +5,8 @@
  * How it works  records.c finds runs of good records; a piece is made of as many as fit. They are
  *               written from its buffer; or they stay in the input until a run does not follow the
  *               one before, or the piece is full, and are then copied by the kernel in one go.
- *               On a local file system that costs twice as much, because the kernel goes from page
- *               to page and the bytes are in the cache of the processor already (measured,
+ *               On a local file system that takes more of the processor's time, because the kernel
+ *               goes from page to page and the bytes are in its cache already (measured,
  *               bench/RESULTS-chunk.md); where a server copies they never come here.
  * Invariants    the records of a piece are the bytes of the input, the header's included. A piece
  *               that could not be finished is removed before its error is returned.
