@@ -1,47 +1,24 @@
 #!/bin/sh
-# mayfly cache, as a shell user meets it. Prints "ok NAME" or "not ok NAME" for each case.
-set -u
-mayfly=$MFT_BUILD/mayfly
+# mayfly cache, as a shell user meets it.
+. "$MFT_SOURCE/tests/lib/cli.inc"
+
 [ -x "$mayfly" ] || { echo "skip cache: this build has no command"; exit 0; }
-base=$(mktemp -d)
-trap 'rm -rf "$base"' EXIT
-unset TEMP TMP XDG_RUNTIME_DIR
-MAYFLY_LEASE_DIR=$base/leases
 XDG_CACHE_HOME=$base/xdg
-export MAYFLY_LEASE_DIR XDG_CACHE_HOME
-failed=0
+export XDG_CACHE_HOME
 $mayfly cache --stats >"$base/out" 2>&1
 if grep -q libsodium "$base/out"; then
     echo "skip cache: this build has no libsodium"
     exit 0
 fi
 
-# Each case has a TMPDIR, which must be empty at its end, a cache and a file of runs of its own.
-check() { # name, a condition to be evaluated
-    TMPDIR=$(mktemp -d "$base/t.XXXXXX")
+# Each case has a cache and a file of runs of its own.
+prepare() {
     cache="$mayfly cache --dir $TMPDIR.cache"
     runs=$TMPDIR.runs
     : >"$runs"
-    export TMPDIR runs
-    if eval "$2" >"$base/out" 2>&1 && [ -z "$(ls -A "$TMPDIR")" ]; then
-        echo "ok $1"
-    else
-        echo "not ok $1"
-        sed 's/^/    /' "$base/out"
-        ls -A "$TMPDIR" | sed 's/^/    left: /'
-        failed=1
-    fi
+    export runs
 }
 
-status() { # expected status, command...
-    want=$1
-    shift
-    "$@" >"$base/stdout" 2>"$base/stderr"
-    got=$?
-    [ "$got" = "$want" ] || { echo "status $got instead of $want: $*"; cat "$base/stderr"; return 1; }
-}
-says() { grep -qF -- "$1" "$base/stderr" || { echo "stderr lacks: $1"; cat "$base/stderr"; return 1; }; }
-prints() { grep -qF -- "$1" "$base/stdout" || { echo "stdout lacks: $1"; cat "$base/stdout"; return 1; }; }
 ran() { [ "$(wc -l <"$runs")" = "$1" ] || { echo "it ran $(wc -l <"$runs") times and not $1"; return 1; }; }
 # Notes each run, and ends with status 3.
 job='echo run >>"$runs"; echo to stdout; echo to stderr >&2; exit 3'

@@ -1,36 +1,10 @@
 #!/bin/sh
-# mayfly capture, as a shell user meets it. Prints "ok NAME" or "not ok NAME" for each case.
-set -u
-mayfly=$MFT_BUILD/mayfly
-base=$(mktemp -d)
-trap 'rm -rf "$base"' EXIT
-unset TEMP TMP XDG_RUNTIME_DIR
-MAYFLY_LEASE_DIR=$base/leases
-export MAYFLY_LEASE_DIR
-failed=0
+# mayfly capture, as a shell user meets it.
+. "$MFT_SOURCE/tests/lib/cli.inc"
 
-# Each case has a TMPDIR of its own, which must be empty at its end, and a directory for its files.
-check() { # name, a condition to be evaluated
-    TMPDIR=$(mktemp -d "$base/t.XXXXXX")
-    export TMPDIR
-    rm -rf "$base/d" && mkdir "$base/d"
-    if eval "$2" >"$base/log" 2>&1 && [ -z "$(ls -A "$TMPDIR")" ]; then
-        echo "ok $1"
-    else
-        echo "not ok $1"
-        sed 's/^/    /' "$base/log"
-        ls -A "$TMPDIR" | sed 's/^/    left: /'
-        failed=1
-    fi
-}
+# Each case has a directory for its files.
+prepare() { rm -rf "$base/d" && mkdir "$base/d"; }
 
-status() { # expected status, command...
-    want=$1
-    shift
-    "$@" >"$base/stdout" 2>"$base/stderr"
-    got=$?
-    [ "$got" = "$want" ] || { echo "status $got instead of $want: $*"; cat "$base/stderr"; return 1; }
-}
 is() { # file, content
     [ "$(cat "$1"; echo .)" = "$2." ] || { echo "$1 is:"; cat "$1"; return 1; }
 }

@@ -1,39 +1,8 @@
 #!/bin/sh
-# The command, as a shell user meets it. Prints "ok NAME" or "not ok NAME" for each case.
-set -u
-mayfly=$MFT_BUILD/mayfly
+# The command, as a shell user meets it.
+. "$MFT_SOURCE/tests/lib/cli.inc"
+
 table=$MFT_SOURCE/examples/data/debian-packages.csv
-base=$(mktemp -d)
-trap 'rm -rf "$base"' EXIT
-unset TEMP TMP XDG_RUNTIME_DIR
-MAYFLY_LEASE_DIR=$base/leases
-export MAYFLY_LEASE_DIR
-failed=0
-
-# Each case has a TMPDIR of its own, which must be empty at its end.
-check() { # name, a condition to be evaluated
-    TMPDIR=$(mktemp -d "$base/t.XXXXXX")
-    export TMPDIR
-    if eval "$2" >"$base/out" 2>&1 && [ -z "$(ls -A "$TMPDIR")" ]; then
-        echo "ok $1"
-    else
-        echo "not ok $1"
-        sed 's/^/    /' "$base/out"
-        ls -A "$TMPDIR" | sed 's/^/    left: /'
-        failed=1
-    fi
-}
-
-status() { # expected status, command...
-    want=$1
-    shift
-    "$@" >"$base/stdout" 2>"$base/stderr"
-    got=$?
-    [ "$got" = "$want" ] || { echo "status $got instead of $want: $*"; cat "$base/stderr"; return 1; }
-}
-says() { grep -qF -- "$1" "$base/stderr" || { echo "stderr lacks: $1"; cat "$base/stderr"; return 1; }; }
-prints() { grep -qF -- "$1" "$base/stdout" || { echo "stdout lacks: $1"; cat "$base/stdout"; return 1; }; }
-json() { python3 -c "import json,sys; d=json.load(open('$base/stdout')); sys.exit(not ($1))"; }
 
 check W1_where_prints_the_directory 'status 0 $mayfly where && [ "$(cat $base/stdout)" = "$TMPDIR" ]'
 check W1_where_follows_TMPDIR_TEMP_TMP '
