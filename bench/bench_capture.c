@@ -2,14 +2,13 @@
  *
  * What it costs to print into a capture, as bench/run_capture asks for it.
  *
- *     bench_capture HOW PIECE TIMES    prints the nanoseconds that a run took, from the beginning
- * of the capture to its end. HOW is memfd    a file in memory is made, and written to directly
- *                                      capture  descriptor 1 is captured, and written to
- *                                      pipe     the same with a pipe and a thread
- *                                      printf-memfd, printf-capture, printf-pipe
- *                                               the same through stdio; -memfd with a stream that
- *                                               has stdout's size of buffer
- *                                      PIECE is the size of a write, TIMES how many there are.
+ *     bench_capture HOW PIECE TIMES ROUNDS    prints for each round the nanoseconds that a file in
+ *                      memory took, which is made and written to directly, and those of a capture
+ *                      from its beginning to its end; who begins changes. HOW is
+ *                      capture  descriptor 1 is captured, and written to
+ *                      pipe     the same with a pipe and a thread
+ *                      printf-capture, printf-pipe   the same through stdio
+ *                      PIECE is the size of a write, TIMES how many there are.
  */
 #define _GNU_SOURCE
 #include <mayfly.h>
@@ -82,7 +81,7 @@ static double captured(int stdio, const mayfly_capture_options *options) {
 }
 
 int main(int argc, char **argv) {
-    if (argc != 4)
+    if (argc != 5)
         return 2;
     const int stdio = strncmp(argv[1], "printf-", 7) == 0;
     const char *how = argv[1] + (stdio ? 7 : 0);
@@ -91,14 +90,14 @@ int main(int argc, char **argv) {
     data = malloc(piece);
     need(data != NULL && piece > 0 && times > 0);
     memset(data, 'x', piece);
+    const mayfly_capture_options options = {.pipe = strcmp(how, "pipe") == 0};
     /* Once before: what a process does only once is not what is asked for. */
-    for (int turn = 0; turn < 2; turn++) {
-        const double taken = strcmp(how, "memfd") == 0 ? directly(stdio)
-                             : strcmp(how, "pipe") == 0
-                                 ? captured(stdio, &(mayfly_capture_options){.pipe = true})
-                                 : captured(stdio, NULL);
-        if (turn == 1)
-            printf("%.0f\n", taken);
+    (void)directly(stdio);
+    (void)captured(stdio, &options);
+    for (long round = 0, rounds = atol(argv[4]); round < rounds; round++) {
+        const double early = round % 2 == 0 ? directly(stdio) : 0;
+        const double taken = captured(stdio, &options);
+        printf("%.0f %.0f\n", round % 2 == 0 ? early : directly(stdio), taken);
     }
     free(data);
     return 0;
