@@ -15,27 +15,34 @@
  * is as well: what another thread prints meanwhile is caught, too. stdio's own buffers are flushed
  * before and after; a binding flushes what else it has.
  *
- * Two ways   Without any option the descriptors lead to a file in memory, and printing costs what
- *            writing to that file costs. `tee`, `on_line`, `max_memory`, `max_bytes` and `pipe`
- * need somebody who looks at the text while it is printed: a pipe and a thread that reads it. Such
- * a file behaves as a file does: a program that opens /dev/stdout anew with truncation (a shell's
- * `>/dev/stderr`) empties it. For programs that may do so: `pipe`. Nesting    Captures nest; the
- * innermost has the text. They may end in any order: what is left then leads to where it would
- * without the one that ended. Threads    Begin and end may be called by any thread. What a thread
- * prints at the moment of beginning or ending is in the capture or on the original, but never
- * parted: a call of printf or write(2) is in one of them as a whole, when its stream flushes as a
- * whole. Fork       A child writes into its parent's capture. Ending or closing the child's copy of
- * the handle gives the child its own streams back and leaves the parent's alone; the text is the
- * parent's (MAYFLY_E_FORKED). A child that goes on printing after the parent has ended writes to a
- * file nobody reads; or with the pipe, gets SIGPIPE (EPIPE), and a forked child that executes
- * nothing may block when the pipe is full, as it holds the other end: it should end its copy. What
- * stdio holds at a fork both processes print: fflush(3) before, as ever. Children   What a child
- * process has written when mayfly_capture_end is called is in the text. Wait for children whose
- * text is wanted. Exit       exit(3) and return from main end a capture: what is printed
- * afterwards, and what `tee` has still to copy, arrives. The text in memory goes with the process.
- * Closed     A stream that was closed before is captured as well, and closed afterwards. A stream
- *            that somebody closes or redirects during the capture is what it was before,
- * afterwards.
+ * Two ways: Without any option the descriptors lead to a file in memory, and printing costs
+ * what writing to that file costs. `tee`, `on_line`, `max_memory`, `max_bytes` and `pipe` need
+ * somebody who looks at the text while it is printed: a pipe and a thread that reads it. Such a
+ * file behaves as a file does: a program that opens /dev/stdout anew with truncation (a shell's
+ * `>/dev/stderr`) empties it. For programs that may do so: `pipe`.
+ *
+ * Nesting: Captures nest; the innermost has the text. They may end in any order: what is left
+ * then leads to where it would without the one that ended.
+ *
+ * Threads: Begin and end may be called by any thread. What a thread prints at the moment of
+ * beginning or ending is in the capture or on the original, but never parted: a call of printf
+ * or write(2) is in one of them as a whole, when its stream flushes as a whole.
+ *
+ * Fork: A child writes into its parent's capture. Ending or closing the child's copy of the
+ * handle gives the child its own streams back and leaves the parent's alone; the text is the
+ * parent's (MAYFLY_E_FORKED). A child that goes on printing after the parent has ended writes
+ * to a file nobody reads; or with the pipe, gets SIGPIPE (EPIPE), and a forked child that
+ * executes nothing may block when the pipe is full, as it holds the other end: it should end
+ * its copy. What stdio holds at a fork both processes print: fflush(3) before, as ever.
+ *
+ * Children: What a child process has written when mayfly_capture_end is called is in the text.
+ * Wait for children whose text is wanted.
+ *
+ * Exit: exit(3) and return from main end a capture: what is printed afterwards, and what `tee`
+ * has still to copy, arrives. The text in memory goes with the process.
+ *
+ * Closed: A stream that was closed before is captured as well, and closed afterwards. A stream
+ * that somebody closes or redirects during the capture is what it was before, afterwards.
  */
 #ifndef MAYFLY_CAPTURE_H
 #define MAYFLY_CAPTURE_H
