@@ -229,6 +229,8 @@ enum mfi_scan_result mfi_scan(struct mfi_scan *scan, const char *data, size_t si
 
 /* Whether all is UTF-8 (RFC 3629); if not, where the first sequence begins that is none. */
 bool mfi_is_utf8(const char *data, size_t size, size_t *ret_bad);
+/* A character, or a lone surrogate, in up to 4 bytes; gives how many. */
+size_t mfi_put_utf8(uint32_t point, char *out);
 
 /* ---- users and environment (user.c) --------------------------------------------------------- */
 

@@ -157,11 +157,7 @@ static int load_whole(const struct whole *whole, const mayfly_load_options *opti
         return r;
     }
     r = mfi_loads(&input, options, doc, ret_used, error);
-    if (r == 0)
-        *ret = doc;
-    else if (doc != *ret)
-        mayfly_doc_free(&doc);
-    return r;
+    return mfi_doc_done(r, doc, ret);
 }
 
 int mayfly_load_sized(size_t options_size, mayfly_file *file, const mayfly_load_options *options,
@@ -218,11 +214,7 @@ static int load_going(size_t options_size, const mayfly_load_options *options,
     *ret_used = reading.d.before + (r == 0 ? (uint64_t)(k.at - reading.d.begin) : 0);
     mfi_decoder_free(&reading.d);
     mfi_stream_free(&stream);
-    if (r == 0)
-        *ret = doc;
-    else if (doc != *ret)
-        mayfly_doc_free(&doc);
-    return r;
+    return mfi_doc_done(r, doc, ret);
 }
 
 int mayfly_load_stream_sized(size_t options_size, FILE *stream, const mayfly_load_options *options,

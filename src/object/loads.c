@@ -21,6 +21,14 @@ int mfi_doc_for(mayfly_doc **ret, const mayfly_load_options *options, mayfly_doc
     return mayfly_doc_new(&(mayfly_doc_options){.max_bytes = options->max_bytes}, made, error);
 }
 
+int mfi_doc_done(int r, mayfly_doc *doc, mayfly_doc **ret) {
+    if (r == 0)
+        *ret = doc;
+    else if (doc != *ret)
+        mayfly_doc_free(&doc);
+    return r;
+}
+
 /* The machine's arrays from the last time. */
 static void take_scratch(struct mfi_decoder *d, mayfly_doc *doc) {
     struct mfi_scratch *scratch = doc->scratch;
@@ -135,9 +143,5 @@ int mayfly_loads_sized(size_t options_size, const void *data, size_t size,
     if (r < 0)
         return r;
     r = mfi_loads(&input, &known, doc, &used, error);
-    if (r == 0)
-        *ret = doc;
-    else if (doc != *ret)
-        mayfly_doc_free(&doc);
-    return r;
+    return mfi_doc_done(r, doc, ret);
 }

@@ -344,15 +344,25 @@ MFI_OP(APPEND) {
     return r;
 }
 
-MFI_OP(APPENDS) {
+/* Gives what lies above the mark to what is below it; `width` slots make an item. */
+MFI_INLINE int give_marked(MFI_MACHINE, size_t width,
+                           int (*give)(void *c, mfi_slot to, const mfi_slot *items, size_t count)) {
     mfi_slot *items = d->stack;
     size_t count = 0;
     int r = unmark_below(d, k, &items, &count);
     MFI_RETURN_IF_BAD(r);
+    if (width == 2) {
+        r = even(MFI_PASS, count);
+        MFI_RETURN_IF_BAD(r);
+    }
     if (count > 0)
-        r = built(MFI_PASS, b->append(c, items[-1], items, count));
+        r = built(MFI_PASS, give(c, items[-1], items, count / width));
     k->sp = items;
     return r;
+}
+
+MFI_OP(APPENDS) {
+    return give_marked(MFI_PASS, 1, b->append);
 }
 
 MFI_OP(SETITEM) {
@@ -364,27 +374,11 @@ MFI_OP(SETITEM) {
 }
 
 MFI_OP(SETITEMS) {
-    mfi_slot *items = d->stack;
-    size_t count = 0;
-    int r = unmark_below(d, k, &items, &count);
-    MFI_RETURN_IF_BAD(r);
-    r = even(MFI_PASS, count);
-    MFI_RETURN_IF_BAD(r);
-    if (count > 0)
-        r = built(MFI_PASS, b->set_items(c, items[-1], items, count / 2));
-    k->sp = items;
-    return r;
+    return give_marked(MFI_PASS, 2, b->set_items);
 }
 
 MFI_OP(ADDITEMS) {
-    mfi_slot *items = d->stack;
-    size_t count = 0;
-    int r = unmark_below(d, k, &items, &count);
-    MFI_RETURN_IF_BAD(r);
-    if (count > 0)
-        r = built(MFI_PASS, b->add_items(c, items[-1], items, count));
-    k->sp = items;
-    return r;
+    return give_marked(MFI_PASS, 1, b->add_items);
 }
 
 /* ---- the memo */

@@ -42,6 +42,9 @@ int mfi_loads(const struct mfi_input *input, const mayfly_load_options *options,
 int mfi_doc_for(mayfly_doc **ret, const mayfly_load_options *options, mayfly_doc **made,
                 mayfly_error *error);
 
+/* What became of it: *ret, or after a failure nothing, if it was made for this. Returns `r`. */
+int mfi_doc_done(int r, mayfly_doc *doc, mayfly_doc **ret);
+
 /* What a name of Python 2 is called in Python 3 (names.c), and back; NULL: the same. */
 bool mfi_name_to_3(const char **module, const char **name);
 bool mfi_name_to_2(const char **module, const char **name);

@@ -51,19 +51,6 @@ bool mfi_is_str_utf8(const char *data, size_t size, size_t *ret_bad) {
     return true;
 }
 
-size_t mfi_put_utf8(uint32_t c, char *to) {
-    if (c < 0x80) {
-        to[0] = (char)c;
-        return 1;
-    }
-    const size_t tails = c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;
-    static const unsigned char leads[] = {0, 0xc0, 0xe0, 0xf0};
-    for (size_t i = tails; i > 0; i--, c >>= 6)
-        to[i] = (char)(0x80 | (c & 0x3f));
-    to[0] = (char)(leads[tails] | c);
-    return tails + 1;
-}
-
 struct mfi_quoted mfi_quote(const char *data, size_t size) {
     enum { MOST = 40 };
     struct mfi_quoted quoted;

@@ -357,8 +357,6 @@ struct mfi_quoted {
     char text[168];
 };
 struct mfi_quoted mfi_quote(const char *data, size_t size);
-/* A character, or a lone surrogate, in up to 4 bytes; gives how many. */
-size_t mfi_put_utf8(uint32_t c, char *to);
 
 /* Lists (list.c). */
 int mfi_list_extend(mayfly_doc *doc, struct mfi_list *list, const mayfly_value *items,

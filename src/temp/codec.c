@@ -109,29 +109,6 @@ void mfi_codec_close(struct mfi_codec *codec) {
 
 /* ---- UTF-8 ----------------------------------------------------------------------------------- */
 
-static size_t put_utf8(uint32_t point, char *out) {
-    if (point < 0x80) {
-        out[0] = (char)point;
-        return 1;
-    }
-    if (point < 0x800) {
-        out[0] = (char)(0xc0 | point >> 6);
-        out[1] = (char)(0x80 | (point & 0x3f));
-        return 2;
-    }
-    if (point < 0x10000) {
-        out[0] = (char)(0xe0 | point >> 12);
-        out[1] = (char)(0x80 | (point >> 6 & 0x3f));
-        out[2] = (char)(0x80 | (point & 0x3f));
-        return 3;
-    }
-    out[0] = (char)(0xf0 | point >> 18);
-    out[1] = (char)(0x80 | (point >> 12 & 0x3f));
-    out[2] = (char)(0x80 | (point >> 6 & 0x3f));
-    out[3] = (char)(0x80 | (point & 0x3f));
-    return 4;
-}
-
 /* The length that a first byte announces, and the range of the byte after it (Unicode 15, table
  * 3-7); 0: no first byte. */
 static size_t announced(unsigned char first, unsigned char *low, unsigned char *high) {
@@ -244,7 +221,7 @@ static uint32_t unit(const struct mfi_codec *codec, const char *in, size_t size)
 static void done(struct mfi_piece *ret, uint32_t point, size_t used) {
     ret->step = MFI_STEP_DONE;
     ret->used = used;
-    ret->out_size = put_utf8(point, ret->out);
+    ret->out_size = mfi_put_utf8(point, ret->out);
 }
 
 /* The input ends within a character: more is needed, or what there is is bad as a whole. */
