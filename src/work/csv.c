@@ -16,20 +16,15 @@
 #include <fcntl.h>
 #include <stdlib.h>
 
-#include "../base/base.h"
+#include "window.h"
 
 enum { FIRST_BUFFER = 128 * 1024 };
 
 struct mayfly_csv {
-    int fd;
+    struct mfi_window in;
     int own; /* the descriptor is ours to close: not the standard input */
-    int end_of_input;
     char delimiter, quote;
     uint64_t max_record;
-    char *path;
-    char *buffer; /* [start, size) is not given out yet */
-    size_t start, size, capacity;
-    int64_t offset; /* of buffer[start] in the input */
     uint64_t number, line;
     size_t text_size; /* of the buffer below */
     char *text;       /* the fields of the record, each with a NUL */
@@ -41,9 +36,9 @@ struct mayfly_csv {
 
 static void free_csv(mayfly_csv *csv) {
     if (csv->own)
-        (void)mfi_sys.close(csv->fd); /* only read from */
-    free(csv->path);
-    free(csv->buffer);
+        (void)mfi_sys.close(csv->in.fd); /* only read from */
+    free(csv->in.path);
+    free(csv->in.buffer);
     free(csv->text);
     free(csv->fields);
     free(csv);
@@ -100,15 +95,15 @@ int mayfly_csv_open_sized(size_t options_size, const char *path, const mayfly_cs
     mfi_auto_free char *copy = mfi_strdup(path);
     if (csv == NULL || copy == NULL)
         return mfi_fail_memory(error, sizeof *csv);
-    csv->fd = open_input(path, error);
-    if (csv->fd < 0)
-        return csv->fd;
+    csv->in.fd = open_input(path, error);
+    if (csv->in.fd < 0)
+        return csv->in.fd;
     csv->own = strcmp(path, "-") != 0;
     csv->delimiter = delimiter;
     csv->quote = quote;
     csv->max_record = known.max_record == 0 ? UINT64_C(64) << 20 : known.max_record;
     csv->line = 1;
-    csv->path = mfi_take(copy);
+    csv->in.path = mfi_take(copy);
     *ret = mfi_take(csv);
     return 0;
 }
@@ -124,45 +119,20 @@ static int fail_for_good(mayfly_csv *csv, mayfly_error *error) {
 }
 
 static int fail_syntax(mayfly_csv *csv, size_t at, int code, const char *what) {
-    return mfi_fail_at(&csv->why, code, "csv", csv->path, csv->offset + (int64_t)at,
+    return mfi_fail_at(&csv->why, code, "csv", csv->in.path, csv->in.offset + (int64_t)at,
                        "line %llu, record %llu: %s", (unsigned long long)csv->line,
                        (unsigned long long)csv->number + 1, what);
 }
 
 /* ---- input ----------------------------------------------------------------------------------- */
 
-static int make_room(mayfly_csv *csv) {
-    if (csv->start > 0) {
-        memmove(csv->buffer, csv->buffer + csv->start, csv->size - csv->start);
-        csv->size -= csv->start;
-        csv->start = 0;
-    }
-    if (csv->size < csv->capacity)
-        return 0;
-    const size_t capacity = csv->capacity == 0 ? FIRST_BUFFER : csv->capacity * 2;
-    char *buffer = mfi_sys.realloc(csv->buffer, capacity);
-    if (buffer == NULL)
-        return mfi_fail_memory(&csv->why, capacity);
-    csv->buffer = buffer;
-    csv->capacity = capacity;
-    return 0;
-}
-
 /* Reads more behind what there is. 1, 0 at the end of the input, or a failure. */
 static int read_more(mayfly_csv *csv) {
-    if (csv->end_of_input)
+    if (csv->in.end_of_input)
         return 0;
-    if (csv->size - csv->start >= csv->max_record)
+    if (csv->in.size - csv->in.start >= csv->max_record)
         return fail_syntax(csv, 0, -EFBIG, "longer than max_record; is a quote not closed?");
-    int r = make_room(csv);
-    if (r < 0)
-        return r;
-    const ssize_t n = mfi_sys.read(csv->fd, csv->buffer + csv->size, csv->capacity - csv->size);
-    if (n < 0)
-        return mfi_fail_call(&csv->why, (int)n, "read", csv->path, -1);
-    csv->end_of_input = n == 0;
-    csv->size += (size_t)n;
-    return n > 0;
+    return mfi_window_read(&csv->in, FIRST_BUFFER, &csv->why);
 }
 
 /* ---- finding the end of a record ------------------------------------------------------------- */
@@ -218,8 +188,8 @@ static int after_quote(mayfly_csv *csv, struct scan *scan, char c) {
 
 /* Scans on. 1: the record ends before scan->at, 0: more input is needed, or a failure. */
 static int scan_record(mayfly_csv *csv, struct scan *scan) {
-    const char *data = csv->buffer + csv->start;
-    const size_t size = csv->size - csv->start;
+    const char *data = csv->in.buffer + csv->in.start;
+    const size_t size = csv->in.size - csv->in.start;
     while (scan->at < size) {
         const char c = data[scan->at];
         if (scan->after_quote) {
@@ -238,7 +208,7 @@ static int scan_record(mayfly_csv *csv, struct scan *scan) {
             scan->at++;
             return 1;
         } else if (c == '\r') {
-            if (scan->at + 1 == size && !csv->end_of_input)
+            if (scan->at + 1 == size && !csv->in.end_of_input)
                 return 0;
             scan->at += scan->at + 1 < size && data[scan->at + 1] == '\n' ? 2 : 1;
             return 1;
@@ -264,7 +234,7 @@ static int find_record(mayfly_csv *csv, size_t *ret_size, uint64_t *ret_newlines
         int r = scan_record(csv, &scan);
         if (r == 0) {
             r = read_more(csv);
-            if (r > 0 || (r == 0 && scan.at < csv->size - csv->start))
+            if (r > 0 || (r == 0 && scan.at < csv->in.size - csv->in.start))
                 continue; /* more, or the last byte was a '\r' that waited */
             if (r == 0 && scan.quoted && !scan.after_quote)
                 return fail_syntax(csv, 0, MAYFLY_E_SYNTAX,
@@ -356,14 +326,14 @@ static size_t line_end_size(const char *data, size_t size) {
 }
 
 static int skip_mark(mayfly_csv *csv) {
-    while (csv->size < 3) {
+    while (csv->in.size < 3) {
         const int r = read_more(csv);
         if (r <= 0)
             return r;
     }
-    if (memcmp(csv->buffer, "\xef\xbb\xbf", 3) == 0) {
-        csv->start = 3;
-        csv->offset = 3;
+    if (memcmp(csv->in.buffer, "\xef\xbb\xbf", 3) == 0) {
+        csv->in.start = 3;
+        csv->in.offset = 3;
     }
     return 0;
 }
@@ -372,24 +342,24 @@ static int skip_mark(mayfly_csv *csv) {
 static int next_record(mayfly_csv *csv, mayfly_csv_record *ret) {
     size_t size = 0;
     uint64_t newlines = 0;
-    int r = csv->offset == 0 && csv->size == 0 ? skip_mark(csv) : 0;
+    int r = csv->in.offset == 0 && csv->in.size == 0 ? skip_mark(csv) : 0;
     if (r == 0)
         r = find_record(csv, &size, &newlines);
     if (r <= 0)
         return r;
-    const char *raw = csv->buffer + csv->start;
+    const char *raw = csv->in.buffer + csv->in.start;
     const size_t content = size - line_end_size(raw, size);
     const mayfly_csv_record record = {.raw = raw,
                                       .raw_size = size,
                                       .number = csv->number + 1,
                                       .line = csv->line,
-                                      .offset = csv->offset};
+                                      .offset = csv->in.offset};
     if (content > 0)
         r = parse(csv, raw, content);
     if (r < 0)
         return r;
-    csv->start += size;
-    csv->offset += (int64_t)size;
+    csv->in.start += size;
+    csv->in.offset += (int64_t)size;
     csv->line += newlines + 1;
     if (content == 0)
         return 2;

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 
 #include "batch_records.h"
+#include "window.h"
 
 #ifdef MFI_HAVE_JSON
 #include <jansson.h>
@@ -24,16 +25,11 @@ enum { FIRST_BUFFER = 64 * 1024 };
 enum state { BEGIN, FIRST, NEXT, VALUES, END };
 
 struct mfi_json {
-    int fd;
+    struct mfi_window in;
     int own; /* not the standard input */
     enum state state;
-    int end_of_input;
-    char *path;
     uint64_t max_size;
-    char *buffer; /* [start, size) was not given out yet */
-    size_t start, size, capacity;
-    size_t fed;     /* of these, how many jansson has */
-    int64_t offset; /* of buffer[start] */
+    size_t fed; /* of what is in the window, how many jansson has */
     uint64_t number;
     mayfly_error why; /* code 0: nothing has failed */
 };
@@ -48,9 +44,9 @@ void mfi_json_close(struct mfi_json **json) {
         return;
     struct mfi_json *ending = mfi_take(*json);
     if (ending->own)
-        mfi_close_fd(&ending->fd);
-    free(ending->path);
-    free(ending->buffer);
+        mfi_close_fd(&ending->in.fd);
+    free(ending->in.path);
+    free(ending->in.buffer);
     free(ending);
 }
 
@@ -62,11 +58,11 @@ int mfi_json_open(const char *path, uint64_t max_size, struct mfi_json **ret, ma
         return mfi_fail_memory(error, sizeof *json);
     json->own = own;
     json->max_size = max_size;
-    json->fd = own ? mfi_sys.openat(AT_FDCWD, path, O_RDONLY | O_NOCTTY | O_CLOEXEC, 0) : 0;
-    if (json->fd < 0)
-        return mfi_fail_call(error, json->fd, "openat", path, -1);
-    json->path = mfi_strdup(path);
-    if (json->path == NULL)
+    json->in.fd = own ? mfi_sys.openat(AT_FDCWD, path, O_RDONLY | O_NOCTTY | O_CLOEXEC, 0) : 0;
+    if (json->in.fd < 0)
+        return mfi_fail_call(error, json->in.fd, "openat", path, -1);
+    json->in.path = mfi_strdup(path);
+    if (json->in.path == NULL)
         return mfi_fail_memory(error, strlen(path));
     *ret = mfi_take(json);
     return 0;
@@ -74,74 +70,48 @@ int mfi_json_open(const char *path, uint64_t max_size, struct mfi_json **ret, ma
 
 /* `at`: bytes from the start of the window on. */
 static int fail_here(struct mfi_json *json, int at, int code, const char *what) {
-    return mfi_fail_at(&json->why, code, "json", json->path, json->offset + (at < 0 ? 0 : at),
+    return mfi_fail_at(&json->why, code, "json", json->in.path, json->in.offset + (at < 0 ? 0 : at),
                        "record %llu: %s", (unsigned long long)json->number + 1, what);
 }
 
 /* ---- the window ------------------------------------------------------------------------------ */
 
-static int make_room(struct mfi_json *json) {
-    if (json->start > 0) {
-        memmove(json->buffer, json->buffer + json->start, json->size - json->start);
-        json->size -= json->start;
-        json->start = 0;
-    }
-    if (json->size < json->capacity)
-        return 0;
-    const size_t capacity = json->capacity == 0 ? FIRST_BUFFER : json->capacity * 2;
-    char *buffer = mfi_sys.realloc(json->buffer, capacity);
-    if (buffer == NULL)
-        return mfi_fail_memory(&json->why, capacity);
-    json->buffer = buffer;
-    json->capacity = capacity;
-    return 0;
-}
-
 /* 1: there is more in the window, 0: the input has ended, or a failure. */
 static int read_more(struct mfi_json *json) {
-    if (json->end_of_input)
+    if (json->in.end_of_input)
         return 0;
-    if (json->size - json->start >= json->max_size)
+    if (json->in.size - json->in.start >= json->max_size)
         return fail_here(json, 0, -EFBIG, "longer than max_record");
-    const int r = make_room(json);
-    if (r < 0)
-        return r;
-    const ssize_t n =
-        mfi_sys.read(json->fd, json->buffer + json->size, json->capacity - json->size);
-    if (n < 0)
-        return mfi_fail_call(&json->why, (int)n, "read", json->path, -1);
-    json->end_of_input = n == 0;
-    json->size += (size_t)n;
-    return n > 0;
+    return mfi_window_read(&json->in, FIRST_BUFFER, &json->why);
 }
 
 /* jansson's callback. */
 static size_t feed(void *to, size_t size, void *context) {
     struct mfi_json *json = context;
-    size_t ready = json->size - json->start - json->fed;
+    size_t ready = json->in.size - json->in.start - json->fed;
     if (ready == 0) {
         const int r = read_more(json);
         if (r <= 0)
             return r < 0 ? (size_t)-1 : 0;
-        ready = json->size - json->start - json->fed;
+        ready = json->in.size - json->in.start - json->fed;
     }
     const size_t n = ready < size ? ready : size;
-    memcpy(to, json->buffer + json->start + json->fed, n);
+    memcpy(to, json->in.buffer + json->in.start + json->fed, n);
     json->fed += n;
     return n;
 }
 
 static void consume(struct mfi_json *json, size_t size) {
-    json->start += size;
-    json->offset += (int64_t)size;
+    json->in.start += size;
+    json->in.offset += (int64_t)size;
 }
 
 /* The next byte that is no white space, left where it is; -1: the input has ended, -2: it failed */
 static int look(struct mfi_json *json) {
     for (;;) {
-        for (; json->start < json->size; consume(json, 1))
-            if (memchr(" \t\r\n", json->buffer[json->start], 4) == NULL)
-                return (unsigned char)json->buffer[json->start];
+        for (; json->in.start < json->in.size; consume(json, 1))
+            if (memchr(" \t\r\n", json->in.buffer[json->in.start], 4) == NULL)
+                return (unsigned char)json->in.buffer[json->in.start];
         const int r = read_more(json);
         if (r <= 0)
             return r == 0 ? -1 : -2;
@@ -170,10 +140,10 @@ static int read_value(struct mfi_json *json, struct mfi_json_value *ret) {
         json_decref(value);
         return fail_here(json, 0, -EFBIG, "longer than max_record");
     }
-    *ret = (struct mfi_json_value){.text = json->buffer + json->start,
+    *ret = (struct mfi_json_value){.text = json->in.buffer + json->in.start,
                                    .size = (size_t)why.position,
                                    .is_object = json_is_object(value),
-                                   .offset = json->offset,
+                                   .offset = json->in.offset,
                                    .number = ++json->number};
     json_decref(value);
     consume(json, ret->size);
@@ -184,9 +154,10 @@ static int begin(struct mfi_json *json) {
     static const char mark[] = "\xef\xbb\xbf";
     int c = look(json);
     if (c == 0xef) {
-        while (json->size - json->start < 3 && read_more(json) > 0)
+        while (json->in.size - json->in.start < 3 && read_more(json) > 0)
             continue;
-        if (json->size - json->start >= 3 && memcmp(json->buffer + json->start, mark, 3) == 0) {
+        if (json->in.size - json->in.start >= 3 &&
+            memcmp(json->in.buffer + json->in.start, mark, 3) == 0) {
             consume(json, 3);
             c = look(json);
         }

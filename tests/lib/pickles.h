@@ -40,4 +40,17 @@ static inline int64_t number(mayfly_value value) {
     return n;
 }
 
+static inline mayfly_value str(mayfly_doc *doc, const char *text) {
+    return mayfly_str_new(doc, text, MAYFLY_ALL);
+}
+
+static inline void assert_repr(mayfly_value value, const char *expected) {
+    char *text = NULL;
+    size_t size = 0;
+    mft_ok(mayfly_repr(value, NULL, &text, &size, &mft_error));
+    assert_string_equal(text, expected);
+    assert_int_equal(size, strlen(expected));
+    free(text);
+}
+
 #endif

@@ -3,7 +3,7 @@
  * P2: caches in files.
  */
 #define _GNU_SOURCE
-#include "../lib/harness.h"
+#include "../lib/caches.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,17 +13,6 @@
 
 #include "../../src/work/cache.h"
 #include "../lib/fault.h"
-
-/* In a library without libsodium there are no caches. */
-static mayfly_cache *open_cache(const mayfly_cache_options *options) {
-    mayfly_cache *cache = NULL;
-    const int r = mayfly_cache_open(options, &cache, &mft_error);
-    if (r == -ENOTSUP)
-        mft_skip("this build has no libsodium");
-    if (r < 0)
-        fail_msg("%s", mft_error.message);
-    return cache;
-}
 
 static void put(mayfly_cache *cache, const char *key, const char *value) {
     mft_ok(mayfly_cache_put(cache, key, strlen(key), value, strlen(value), NULL, &mft_error));

@@ -4,7 +4,7 @@
  * system calls refused, and the process killed before each of them.
  */
 #define _GNU_SOURCE
-#include "../lib/harness.h"
+#include "../lib/caches.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -15,16 +15,6 @@
 
 #include "../../src/work/cache.h"
 #include "../lib/fault.h"
-
-static mayfly_cache *open_cache(const mayfly_cache_options *options) {
-    mayfly_cache *cache = NULL;
-    const int r = mayfly_cache_open(options, &cache, &mft_error);
-    if (r == -ENOTSUP)
-        mft_skip("this build has no libsodium");
-    if (r < 0)
-        fail_msg("%s", mft_error.message);
-    return cache;
-}
 
 /* ---- values that show whether they are right ------------------------------------------------- */
 

@@ -10,19 +10,6 @@
 
 static const mayfly_value absent = {0};
 
-static mayfly_value str(mayfly_doc *doc, const char *text) {
-    return mayfly_str_new(doc, text, MAYFLY_ALL);
-}
-
-static void assert_repr(mayfly_value value, const char *expected) {
-    char *text = NULL;
-    size_t size = 0;
-    mft_ok(mayfly_repr(value, NULL, &text, &size, &mft_error));
-    assert_string_equal(text, expected);
-    assert_int_equal(size, strlen(expected));
-    free(text);
-}
-
 /* The document's first failure is of this code, its message says this, and the document can begin
  * anew. */
 static void assert_failed(mayfly_doc *doc, int code, const char *says) {
