@@ -40,6 +40,9 @@ int mpy_raw_end(PyObject *file, struct mpy_raw *raw) {
     Py_BEGIN_ALLOW_THREADS
     r = mayfly_file_close(&handle, &error);
     Py_END_ALLOW_THREADS
+    /* A write that failed was an exception when it did: nothing is gathered below io. */
+    if (r < 0 && strcmp(error.operation, "write") == 0)
+        return 0;
     return mpy_tell_end(raw->state, r, &error);
 }
 

@@ -22,8 +22,8 @@ static int tell_library(struct mpy_state *state, PyObject *tempdir) {
     mpy_auto_text path = {NULL, NULL};
     if (mpy_text_from(tempdir, &path) < 0)
         return -1;
-    if (path.text[0] == '/')
-        (void)mayfly_settempdir(path.text, NULL); /* what is wrong with it the next file tells */
+    /* What is wrong with it the next file tells, for which it is then named. */
+    state->told = path.text[0] == '/' && mayfly_settempdir(path.text, NULL) == 0;
     Py_INCREF(tempdir);
     Py_XSETREF(state->tempdir, tempdir);
     return 0;
@@ -198,7 +198,7 @@ int mpy_site_fill(struct mpy_state *state, PyObject *dir, PyObject *prefix, PyOb
         if (tempdir == NULL || mpy_text_from(tempdir, &ret->dir) < 0)
             return -1;
         ret->default_dir = ret->dir.text;
-        ret->use_dir = ret->dir.text[0] == '/' ? NULL : ret->dir.text;
+        ret->use_dir = state->told ? NULL : ret->dir.text;
     } else {
         if (mpy_text_from(dir, &ret->dir) < 0)
             return -1;
