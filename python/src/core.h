@@ -49,7 +49,9 @@ struct mpy_state {
     Py_ssize_t raw_offset, handle_offset, spool_offset; /* where our part of such objects begins */
     struct mpy_directory *live; /* for the end of the interpreter, the newest first */
     int at_exit;
-    int told; /* the library took `tempdir` for its default */
+    int told;  /* `tempdir` is the library's default */
+    int found; /* because the library found it, in this environment: */
+    uint64_t environment;
 };
 
 extern struct PyModuleDef mpy_module;

@@ -6,6 +6,7 @@
  * tempfile.tempdir and tempfile.template are variables that programs set. They are looked at anew
  * each time; only when tempdir is another object than before is the library told.
  */
+#define _GNU_SOURCE
 #include "core.h"
 
 #include <errno.h>
@@ -18,12 +19,29 @@ enum { RANDOM_CHARACTERS = 8 };
 
 /* ---- the default directory --------------------------------------------------------------------- */
 
+/* What the search for the directory depends on. CPython's module remembers what it found for good; the
+ * documents say that a changed TMPDIR counts. Reading the variables costs less than a call. */
+static uint64_t environment(void) {
+    uint64_t hash = 14695981039346656037u;
+    for (char **entry = environ; entry != NULL && *entry != NULL; entry++) {
+        const char *text = *entry;
+        if (text[0] != 'T' || (text[1] != 'M' && text[1] != 'E') ||
+            (strncmp(text, "TMPDIR=", 7) != 0 && strncmp(text, "TEMP=", 5) != 0 &&
+             strncmp(text, "TMP=", 4) != 0))
+            continue;
+        for (; *text != '\0'; text++)
+            hash = (hash ^ (unsigned char)*text) * 1099511628211u;
+    }
+    return hash;
+}
+
 static int tell_library(struct mpy_state *state, PyObject *tempdir) {
     mpy_auto_text path = {NULL, NULL};
     if (mpy_text_from(tempdir, &path) < 0)
         return -1;
     /* What is wrong with it the next file tells, for which it is then named. */
     state->told = path.text[0] == '/' && mayfly_settempdir(path.text, NULL) == 0;
+    state->found = 0;
     Py_INCREF(tempdir);
     Py_XSETREF(state->tempdir, tempdir);
     return 0;
@@ -45,19 +63,21 @@ static PyObject *find_tempdir(struct mpy_state *state) {
     if (r < 0)
         return mpy_raise(state, r, &error);
     PyObject *object = PyUnicode_DecodeFSDefault(path);
-    if (object == NULL || PyDict_SetItem(state->globals, state->n[N_tempdir], object) < 0 ||
-        tell_library(state, object) < 0) {
+    if (object == NULL || PyDict_SetItem(state->globals, state->n[N_tempdir], object) < 0) {
         Py_XDECREF(object);
         return NULL;
     }
-    Py_DECREF(object); /* the dict has it */
+    state->found = 1;
+    state->told = 1; /* it is the library's own default */
+    state->environment = environment();
+    Py_XSETREF(state->tempdir, object);
     return object;
 }
 
 PyObject *mpy_gettempdir(struct mpy_state *state) {
     PyObject *tempdir = PyDict_GetItemWithError(state->globals, state->n[N_tempdir]);
     if (tempdir != NULL && tempdir == state->tempdir)
-        return tempdir;
+        return state->found && state->environment != environment() ? find_tempdir(state) : tempdir;
     if (tempdir == NULL && PyErr_Occurred())
         return NULL;
     if (tempdir == NULL || tempdir == Py_None)
@@ -187,6 +207,37 @@ static int find_names(const struct mpy_state *state, struct mpy_site *site) {
     return 0;
 }
 
+/* A directory without "//", "/./" and a '/' at its end, as paths are that CPython's functions return. */
+static int tidy(struct mpy_text *dir) {
+    const char *from = dir->text;
+    const size_t size = strlen(from);
+    if (strstr(from, "//") == NULL && strstr(from, "/.") == NULL && strncmp(from, "./", 2) != 0 &&
+        (size < 2 || from[size - 1] != '/'))
+        return 0;
+    PyObject *copy = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)size + 1);
+    if (copy == NULL)
+        return -1;
+    char *start = PyBytes_AS_STRING(copy), *to = start;
+    if (*from == '/')
+        *to++ = '/';
+    while (*from != '\0') {
+        const size_t length = strcspn(from, "/");
+        if (length > 0 && !(length == 1 && from[0] == '.')) {
+            if (to > start && to[-1] != '/')
+                *to++ = '/';
+            memcpy(to, from, length);
+            to += length;
+        }
+        from += length + (from[length] == '/');
+    }
+    if (to == start)
+        *to++ = '.';
+    *to = '\0';
+    Py_SETREF(dir->owner, copy);
+    dir->text = start;
+    return 0;
+}
+
 int mpy_site_fill(struct mpy_state *state, PyObject *dir, PyObject *prefix, PyObject *suffix,
                   struct mpy_site *ret) {
     *ret = (struct mpy_site){0};
@@ -200,7 +251,7 @@ int mpy_site_fill(struct mpy_state *state, PyObject *dir, PyObject *prefix, PyOb
         ret->default_dir = ret->dir.text;
         ret->use_dir = state->told ? NULL : ret->dir.text;
     } else {
-        if (mpy_text_from(dir, &ret->dir) < 0)
+        if (mpy_text_from(dir, &ret->dir) < 0 || tidy(&ret->dir) < 0)
             return -1;
         ret->use_dir = ret->dir.text;
     }
