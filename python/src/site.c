@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* As CPython's names: programs and tests look for them. 40 bits of getrandom(2), made exclusively. */
@@ -238,6 +239,29 @@ static int tidy(struct mpy_text *dir) {
     return 0;
 }
 
+/* ".." is taken out by its letters, as os.path.abspath does it, where that leads to the same place:
+ * behind a symbolic link it does not. */
+static int without_parents(struct mpy_text *dir) {
+    struct stat one, other;
+    if (strstr(dir->text, "..") == NULL)
+        return 0;
+    PyObject *paths = PyImport_ImportModule("posixpath");
+    PyObject *path =
+        paths == NULL ? NULL : PyObject_CallMethod(paths, "abspath", "y", dir->text);
+    Py_XDECREF(paths);
+    if (path == NULL)
+        return -1;
+    if (PyBytes_Check(path) && stat(dir->text, &one) == 0 &&
+        stat(PyBytes_AS_STRING(path), &other) == 0 && one.st_dev == other.st_dev &&
+        one.st_ino == other.st_ino) {
+        Py_SETREF(dir->owner, path);
+        dir->text = PyBytes_AS_STRING(path);
+    } else {
+        Py_DECREF(path);
+    }
+    return 0;
+}
+
 int mpy_site_fill(struct mpy_state *state, PyObject *dir, PyObject *prefix, PyObject *suffix,
                   struct mpy_site *ret) {
     *ret = (struct mpy_site){0};
@@ -251,7 +275,8 @@ int mpy_site_fill(struct mpy_state *state, PyObject *dir, PyObject *prefix, PyOb
         ret->default_dir = ret->dir.text;
         ret->use_dir = state->told ? NULL : ret->dir.text;
     } else {
-        if (mpy_text_from(dir, &ret->dir) < 0 || tidy(&ret->dir) < 0)
+        if (mpy_text_from(dir, &ret->dir) < 0 || tidy(&ret->dir) < 0 ||
+            without_parents(&ret->dir) < 0)
             return -1;
         ret->use_dir = ret->dir.text;
     }
