@@ -69,7 +69,8 @@ int mpy_parse_tuple(const struct mpy_state *state, const struct mpy_signature *s
     return r;
 }
 
-/* ---- texts and numbers ------------------------------------------------------------------------ */
+/* ---- texts and numbers ------------------------------------------------------------------------
+ */
 
 static int check_nul(const char *text, Py_ssize_t size) {
     if (strlen(text) == (size_t)size)
@@ -135,7 +136,8 @@ int mpy_truth(PyObject *object, int missing) {
     return object == NULL ? missing : PyObject_IsTrue(object);
 }
 
-/* ---- errors ----------------------------------------------------------------------------------- */
+/* ---- errors -----------------------------------------------------------------------------------
+ */
 
 /* Options that the library refuses are values; what the system says about files is an OSError. */
 static int about_options(const mayfly_error *error) {

@@ -16,42 +16,54 @@
 
 /* Strings that are compared with and looked up: made once for each interpreter. */
 #define MPY_NAMES(X)                                                                               \
-    X(buffer) X(buffering) X(close) X(closed) X(delete) X(delete_on_close) X(detach) X(dir)        \
-    X(durable) X(encoding) X(errors) X(fileno) X(flush) X(getvalue) X(ignore_cleanup_errors)       \
-    X(isatty) X(keep) X(keep_on_error) X(max_bytes) X(max_files) X(max_size) X(mode) X(name)       \
-    X(newline) X(newlines) X(overwrite) X(path) X(permissions) X(preserve) X(prefix) X(raw)        \
-    X(read) X(read1) X(readable) X(readinto) X(readinto1) X(readline) X(readlines) X(secret)       \
-    X(seek) X(seekable) X(strict) X(suffix) X(target) X(tell) X(tempdir) X(template) X(text)       \
-    X(truncate) X(writable) X(write) X(writelines) X(backup) X(follow) X(signals) X(source)        \
-    X(_get_candidate_names) X(__module__) X(__enter__) X(__exit__) X(_finalizing) X(dirs)
+    X(buffer)                                                                                      \
+    X(buffering) X(close) X(closed) X(delete) X(delete_on_close) X(detach) X(dir) X(durable)       \
+        X(encoding) X(errors) X(fileno) X(flush) X(getvalue) X(ignore_cleanup_errors) X(isatty)    \
+            X(keep) X(keep_on_error) X(max_bytes) X(max_files) X(max_size) X(mode) X(name)         \
+                X(newline) X(newlines) X(overwrite) X(path) X(permissions) X(preserve) X(prefix)   \
+                    X(raw) X(read) X(read1) X(readable) X(readinto) X(readinto1) X(readline)       \
+                        X(readlines) X(secret) X(seek) X(seekable) X(strict) X(suffix) X(target)   \
+                            X(tell) X(tempdir) X(template) X(text) X(truncate) X(writable)         \
+                                X(write) X(writelines) X(backup) X(follow) X(signals) X(source)    \
+                                    X(_get_candidate_names) X(__module__) X(__enter__) X(__exit__) \
+                                        X(_finalizing) X(dirs)
 
 enum mpy_name {
 #define MPY_NAME_ENUM(name) N_##name,
     MPY_NAMES(MPY_NAME_ENUM)
 #undef MPY_NAME_ENUM
-    N_COUNT
+        N_COUNT
 };
 
 struct mpy_directory;
 
+/* An entry of the environment. */
+enum { MPY_VARIABLES = 4 };
+struct mpy_variable {
+    size_t index;
+    const char *entry;
+};
+
 /* One for each interpreter that imported the module. */
 struct mpy_state {
     PyObject *n[N_COUNT];
-    PyObject *Error;       /* of codes that are the library's own */
+    PyObject *Error; /* of codes that are the library's own */
     PyObject *FileIO, *RawIOBase, *BytesIO, *BufferedRandom, *BufferedReader, *BufferedWriter;
     PyObject *TextIOWrapper, *IOBase;
     PyObject *RawFile, *HandleFile, *Wrapper, *Spooled, *Directory, *Replace, *Workspace, *Manager;
     PyObject *GenericAlias;
-    PyObject *globals;     /* of mayfly.tempfile */
-    PyObject *template_;   /* "tmp": the object that `template` is unless somebody sets it */
-    PyObject *tempdir;     /* what mayfly_settempdir was last given */
+    PyObject *globals;           /* of mayfly.tempfile */
+    PyObject *template_;         /* "tmp": the object that `template` is unless somebody sets it */
+    PyObject *tempdir;           /* what mayfly_settempdir was last given */
     PyObject *wb_plus, *rb_plus; /* "w+b", "rb+" */
     Py_ssize_t raw_offset, handle_offset, spool_offset; /* where our part of such objects begins */
     struct mpy_directory *live; /* for the end of the interpreter, the newest first */
     int at_exit;
     int told;  /* `tempdir` is the library's default */
     int found; /* because the library found it, in this environment: */
-    uint64_t environment;
+    char **environment;
+    size_t environment_size, variable_count;
+    struct mpy_variable variables[MPY_VARIABLES];
 };
 
 extern struct PyModuleDef mpy_module;
@@ -101,12 +113,12 @@ int mpy_tell_end(const struct mpy_state *state, int code, const mayfly_error *er
 /* Where something is made and what it is called. */
 struct mpy_site {
     struct mpy_text dir, prefix, suffix;
-    struct mpy_text whole;     /* strict = False: directory and prefix in one */
-    const char *use_dir;       /* for the library; NULL: the default */
-    const char *default_dir;   /* which that is, for a second try */
+    struct mpy_text whole;   /* strict = False: directory and prefix in one */
+    const char *use_dir;     /* for the library; NULL: the default */
+    const char *default_dir; /* which that is, for a second try */
     const char *use_prefix;
-    int bytes;                 /* results are bytes, not str */
-    PyObject *names;           /* somebody's own _get_candidate_names(), borrowed; or NULL */
+    int bytes;       /* results are bytes, not str */
+    PyObject *names; /* somebody's own _get_candidate_names(), borrowed; or NULL */
 };
 #define mpy_auto_site __attribute__((cleanup(mpy_site_end))) struct mpy_site
 int mpy_site_fill(struct mpy_state *state, PyObject *dir, PyObject *prefix, PyObject *suffix,
@@ -128,6 +140,7 @@ struct mpy_raw {
     mayfly_file *handle;
     struct mpy_state *state;
     int named;         /* wording of the warning */
+    int fresh;         /* at its start: nobody has had it yet */
     int keep_on_close; /* the name goes with the object, not with its closing */
 };
 int mpy_raw_setup(PyObject *module, struct mpy_state *state);
@@ -152,7 +165,8 @@ int mpy_opening_read(const struct mpy_state *state, PyObject *mode, PyObject *bu
 /* Buffering and text over a raw file, which it takes in every case. */
 PyObject *mpy_stack(struct mpy_state *state, PyObject *raw, const struct mpy_opening *opening);
 
-/* ---- file.c, wrapper.c, spool.c, directory.c, more.c ------------------------------------------ */
+/* ---- file.c, wrapper.c, spool.c, directory.c, more.c ------------------------------------------
+ */
 
 PyObject *mpy_temporary_file(struct mpy_state *state, PyObject **values);
 extern PyMethodDef mpy_file_methods[];

@@ -14,8 +14,7 @@
 #include <unistd.h>
 
 struct mpy_directory {
-    PyObject_HEAD
-    PyObject *name;
+    PyObject_HEAD PyObject *name;
     PyObject *dict;
     PyObject *weak;
     struct mpy_state *state;
@@ -59,7 +58,8 @@ static int enter_list(struct mpy_directory *self, PyTypeObject *type) {
     return 0;
 }
 
-/* ---- making ------------------------------------------------------------------------------------- */
+/* ---- making -------------------------------------------------------------------------------------
+ */
 
 enum { SUFFIX, PREFIX, DIR, IGNORE, DELETE, MODE, MAX_BYTES, MAX_FILES, COUNT };
 
@@ -71,8 +71,7 @@ static int make(struct mpy_directory *self, struct mpy_site *site, mayfly_dir_op
     options->random = 8;
     do {
         options->dir = site->use_dir;
-        Py_BEGIN_ALLOW_THREADS
-        r = mayfly_temporary_directory(options, &self->handle, &error);
+        Py_BEGIN_ALLOW_THREADS r = mayfly_temporary_directory(options, &self->handle, &error);
         Py_END_ALLOW_THREADS
     } while (r < 0 && mpy_site_again(site, r));
     if (r < 0) {
@@ -89,12 +88,12 @@ static int make(struct mpy_directory *self, struct mpy_site *site, mayfly_dir_op
 }
 
 static int init(PyObject *object, PyObject *args, PyObject *kwargs) {
-    static const struct mpy_signature signature = {
-        "TemporaryDirectory",
-        4,
-        COUNT,
-        {N_suffix, N_prefix, N_dir, N_ignore_cleanup_errors, N_delete, N_mode, N_max_bytes,
-         N_max_files}};
+    static const struct mpy_signature signature = {"TemporaryDirectory",
+                                                   4,
+                                                   COUNT,
+                                                   {N_suffix, N_prefix, N_dir,
+                                                    N_ignore_cleanup_errors, N_delete, N_mode,
+                                                    N_max_bytes, N_max_files}};
     struct mpy_directory *self = (struct mpy_directory *)object;
     self->state = mpy_state_of_type(Py_TYPE(object));
     if (self->state == NULL)
@@ -124,7 +123,8 @@ static int init(PyObject *object, PyObject *args, PyObject *kwargs) {
     return enter_list(self, Py_TYPE(object));
 }
 
-/* ---- removing ----------------------------------------------------------------------------------- */
+/* ---- removing -----------------------------------------------------------------------------------
+ */
 
 /* What is left is an OSError about the first of it, as shutil.rmtree would raise. */
 static int tell_left(struct mpy_directory *self, const mayfly_leftovers *left, int code,
@@ -152,10 +152,8 @@ static int clean(struct mpy_directory *self, int quiet) {
     mayfly_error error;
     mayfly_leftovers *left = NULL;
     int r = 0;
-    Py_BEGIN_ALLOW_THREADS
-    r = mayfly_dir_cleanup(self->handle, &left, &error);
-    Py_END_ALLOW_THREADS
-    const int told = r < 0 && !quiet ? tell_left(self, left, r, &error) : 0;
+    Py_BEGIN_ALLOW_THREADS r = mayfly_dir_cleanup(self->handle, &left, &error);
+    Py_END_ALLOW_THREADS const int told = r < 0 && !quiet ? tell_left(self, left, r, &error) : 0;
     mayfly_leftovers_free(&left);
     if (r < 0)
         return told; /* it can be tried again */
@@ -233,7 +231,8 @@ static void dealloc(PyObject *object) {
     Py_DECREF(type);
 }
 
-/* ---- the rest ----------------------------------------------------------------------------------- */
+/* ---- the rest -----------------------------------------------------------------------------------
+ */
 
 static PyObject *enter(PyObject *object, PyObject *unused) {
     (void)unused;
@@ -317,9 +316,10 @@ static PyType_Slot slots[] = {
     {Py_tp_methods, methods},
     {Py_tp_members, members},
     {Py_tp_getset, getset},
-    {Py_tp_doc, "TemporaryDirectory(suffix=None, prefix=None, dir=None, ignore_cleanup_errors=False, "
-                "*, delete=True, mode=0o700, max_bytes=0, max_files=0)\n--\n\n"
-                "A directory that goes with all that is in it."},
+    {Py_tp_doc,
+     "TemporaryDirectory(suffix=None, prefix=None, dir=None, ignore_cleanup_errors=False, "
+     "*, delete=True, mode=0o700, max_bytes=0, max_files=0)\n--\n\n"
+     "A directory that goes with all that is in it."},
     {0, NULL},
 };
 

@@ -31,12 +31,12 @@ static const struct mpy_signature named_signature = {
     {N_mode, N_buffering, N_encoding, N_newline, N_suffix, N_prefix, N_dir, N_delete, N_errors,
      N_delete_on_close, N_permissions, N_max_bytes, N_secret}};
 
-static const struct mpy_signature unnamed_signature = {
-    "TemporaryFile",
-    7,
-    11,
-    {N_mode, N_buffering, N_encoding, N_newline, N_suffix, N_prefix, N_dir, N_errors,
-     N_permissions, N_max_bytes, N_secret}};
+static const struct mpy_signature unnamed_signature = {"TemporaryFile",
+                                                       7,
+                                                       11,
+                                                       {N_mode, N_buffering, N_encoding, N_newline,
+                                                        N_suffix, N_prefix, N_dir, N_errors,
+                                                        N_permissions, N_max_bytes, N_secret}};
 
 /* Everything that was asked for, as the library wants it. */
 struct wish {
@@ -88,12 +88,12 @@ static mayfly_file *make(struct mpy_state *state, struct wish *wish, maker *func
     int r = 0;
     do {
         wish->options.dir = wish->site.use_dir;
-        Py_BEGIN_ALLOW_THREADS
-        if (given != NULL) {
+        Py_BEGIN_ALLOW_THREADS if (given != NULL) {
             wish->options.prefix = wish->options.suffix = NULL;
             wish->options.random = 0;
             r = mayfly_file_in_tempdir(given, &wish->options, &handle, &error);
-        } else {
+        }
+        else {
             r = function(sizeof wish->options, &wish->options, &handle, &error);
         }
         Py_END_ALLOW_THREADS
@@ -163,8 +163,9 @@ static PyObject *open_named(struct mpy_state *state, const struct wish *wish, ma
 }
 
 static PyObject *secret_named(void) {
-    PyErr_SetString(PyExc_ValueError,
-                    "a secret file has no name by which others could read it: TemporaryFile(secret=True)");
+    PyErr_SetString(
+        PyExc_ValueError,
+        "a secret file has no name by which others could read it: TemporaryFile(secret=True)");
     return NULL;
 }
 
@@ -201,7 +202,8 @@ static PyObject *named_temporary_file(PyObject *module, PyObject *const *args, P
     return wrapper;
 }
 
-/* ---- persisting --------------------------------------------------------------------------------- */
+/* ---- persisting ---------------------------------------------------------------------------------
+ */
 
 /* Goes down from text and buffering to what has the handle; borrowed from `file`. */
 static struct mpy_raw *find_raw(struct mpy_state *state, PyObject *file) {
@@ -249,11 +251,8 @@ PyObject *mpy_persist(struct mpy_state *state, PyObject *file, PyObject **v) {
                            (preserve ? (unsigned)MAYFLY_PRESERVE : 0u);
     mayfly_error error;
     int r = 0;
-    Py_BEGIN_ALLOW_THREADS
-    r = mayfly_file_persist(raw->handle, target.text, flags, NULL, &error);
-    Py_END_ALLOW_THREADS
-    if (r < 0)
-        return mpy_raise(state, r, &error);
+    Py_BEGIN_ALLOW_THREADS r = mayfly_file_persist(raw->handle, target.text, flags, NULL, &error);
+    Py_END_ALLOW_THREADS if (r < 0) return mpy_raise(state, r, &error);
     return PyUnicode_DecodeFSDefault(mayfly_file_path(raw->handle));
 }
 
@@ -284,14 +283,16 @@ static PyObject *keep(PyObject *module, PyObject *file) {
 
 PyMethodDef mpy_file_methods[] = {
     {"TemporaryFile", (PyCFunction)(void (*)(void))temporary_file, METH_FASTCALL | METH_KEYWORDS,
-     "TemporaryFile(mode='w+b', buffering=-1, encoding=None, newline=None, suffix=None, prefix=None, "
+     "TemporaryFile(mode='w+b', buffering=-1, encoding=None, newline=None, suffix=None, "
+     "prefix=None, "
      "dir=None, *, errors=None, permissions=0o600, max_bytes=0, secret=False)\n--\n\n"
      "A file without a name, which is gone when it is closed."},
     {"NamedTemporaryFile", (PyCFunction)(void (*)(void))named_temporary_file,
      METH_FASTCALL | METH_KEYWORDS,
      "NamedTemporaryFile(mode='w+b', buffering=-1, encoding=None, newline=None, suffix=None, "
      "prefix=None, dir=None, delete=True, *, errors=None, delete_on_close=True, permissions=0o600, "
-     "max_bytes=0, secret=False)\n--\n\nA file that others can open by its name, which is gone when it is closed."},
+     "max_bytes=0, secret=False)\n--\n\nA file that others can open by its name, which is gone "
+     "when it is closed."},
     {"persist", (PyCFunction)(void (*)(void))persist, METH_FASTCALL | METH_KEYWORDS,
      "persist(file, target, *, durable=False, overwrite=True, preserve=False)\n--\n\n"
      "Gives a temporary file a permanent name, all or nothing; returns its path."},

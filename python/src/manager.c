@@ -5,8 +5,7 @@
 #include "core.h"
 
 struct manager {
-    PyObject_HEAD
-    PyObject *list;
+    PyObject_HEAD PyObject *list;
     struct mpy_state *state;
 };
 
@@ -49,8 +48,8 @@ static PyObject *make_dir(PyObject *object, PyObject *args, PyObject *kwargs) {
 /* A file's scope ends, also one that was closed with delete_on_close=False. */
 static int end_one(const struct manager *self, PyObject *thing) {
     PyObject *none = Py_None;
-    PyObject *done = PyObject_CallMethodObjArgs(thing, self->state->n[N___exit__], none, none,
-                                                none, NULL);
+    PyObject *done =
+        PyObject_CallMethodObjArgs(thing, self->state->n[N___exit__], none, none, none, NULL);
     Py_XDECREF(done);
     return done == NULL ? -1 : 0;
 }
@@ -114,7 +113,8 @@ static PyMethodDef methods[] = {
      "file(**options): a NamedTemporaryFile that ends with the manager."},
     {"dir", (PyCFunction)(void (*)(void))make_dir, METH_VARARGS | METH_KEYWORDS,
      "dir(**options): a TemporaryDirectory that ends with the manager."},
-    {"cleanup", cleanup, METH_NOARGS, "Ends all of them, the newest first; raises the first error."},
+    {"cleanup", cleanup, METH_NOARGS,
+     "Ends all of them, the newest first; raises the first error."},
     {"close", cleanup, METH_NOARGS, "As cleanup."},
     {"__enter__", enter, METH_NOARGS, NULL},
     {"__exit__", exit_scope, METH_VARARGS, NULL},

@@ -95,7 +95,8 @@ static int find_io(struct mpy_state *state) {
     return io == NULL ? -1 : 0;
 }
 
-/* io.IOBase is an abstract class above the one we derive from; io registers its own the same way. */
+/* io.IOBase is an abstract class above the one we derive from; io registers its own the same way.
+ */
 static int register_as_io(const struct mpy_state *state) {
     PyObject *io = PyImport_ImportModule("io");
     PyObject *base = io == NULL ? NULL : PyObject_GetAttrString(io, "IOBase");
@@ -115,8 +116,8 @@ static int register_as_io(const struct mpy_state *state) {
 
 static int add_error(PyObject *module, struct mpy_state *state) {
     state->Error = PyErr_NewExceptionWithDoc(
-        "mayfly.Error", "What only mayfly can say; errno is one of its own codes.",
-        PyExc_OSError, NULL);
+        "mayfly.Error", "What only mayfly can say; errno is one of its own codes.", PyExc_OSError,
+        NULL);
     return state->Error == NULL ? -1 : PyObject_SetAttrString(module, "Error", state->Error);
 }
 
@@ -124,7 +125,7 @@ static int execute(PyObject *module) {
     struct mpy_state *state = mpy_state_of(module);
     typedef int setup(PyObject * module, struct mpy_state * state);
     static setup *const steps[] = {
-        add_error,         mpy_raw_setup,       mpy_wrapper_setup,   mpy_spool_setup,
+        add_error,           mpy_raw_setup,     mpy_wrapper_setup,   mpy_spool_setup,
         mpy_directory_setup, mpy_replace_setup, mpy_workspace_setup, mpy_manager_setup,
     };
     static PyMethodDef *const functions[] = {methods, mpy_site_methods, mpy_file_methods,

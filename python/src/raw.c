@@ -27,8 +27,8 @@ static struct mpy_raw *own_part(PyObject *self) {
     return state == NULL ? NULL : mpy_raw_of(state, self);
 }
 
-/* Ends the handle. What goes wrong is raised, except that another one's file is left alone, which is
- * warned of. */
+/* Ends the handle. What goes wrong is raised, except that another one's file is left alone, which
+ * is warned of. */
 int mpy_raw_end(PyObject *file, struct mpy_raw *raw) {
     (void)file;
     if (raw->handle == NULL)
@@ -37,12 +37,10 @@ int mpy_raw_end(PyObject *file, struct mpy_raw *raw) {
     mayfly_file *handle = raw->handle;
     raw->handle = NULL;
     int r = 0;
-    Py_BEGIN_ALLOW_THREADS
-    r = mayfly_file_close(&handle, &error);
+    Py_BEGIN_ALLOW_THREADS r = mayfly_file_close(&handle, &error);
     Py_END_ALLOW_THREADS
-    /* A write that failed was an exception when it did: nothing is gathered below io. */
-    if (r < 0 && strcmp(error.operation, "write") == 0)
-        return 0;
+        /* A write that failed was an exception when it did: nothing is gathered below io. */
+        if (r < 0 && strcmp(error.operation, "write") == 0) return 0;
     return mpy_tell_end(raw->state, r, &error);
 }
 
@@ -51,10 +49,8 @@ static int close_handle(PyObject *self, struct mpy_raw *raw) {
         return mpy_raw_end(self, raw);
     mayfly_error error;
     int r = 0;
-    Py_BEGIN_ALLOW_THREADS
-    r = mayfly_file_close_descriptor(raw->handle, &error);
-    Py_END_ALLOW_THREADS
-    return mpy_tell_end(raw->state, r, &error);
+    Py_BEGIN_ALLOW_THREADS r = mayfly_file_close_descriptor(raw->handle, &error);
+    Py_END_ALLOW_THREADS return mpy_tell_end(raw->state, r, &error);
 }
 
 /* io's own closing, then the handle's, whatever happened before. */
@@ -94,8 +90,8 @@ static PyObject *dealloc_warn(PyObject *self, PyObject *source) {
     if (raw == NULL)
         return NULL;
     if (raw->handle != NULL &&
-        PyErr_ResourceWarning(source, 1, raw->named ? "Implicitly cleaning up %R" : "unclosed file %R",
-                              source) < 0)
+        PyErr_ResourceWarning(
+            source, 1, raw->named ? "Implicitly cleaning up %R" : "unclosed file %R", source) < 0)
         PyErr_WriteUnraisable(source); /* warnings are errors here: there is nobody to catch it */
     Py_RETURN_NONE;
 }
@@ -131,8 +127,38 @@ static void handle_finalize(PyObject *self) {
         finalize(self, raw->state->RawIOBase);
 }
 
+/* Without a call: what the handle has open is a regular file. */
+static PyObject *raw_seekable(PyObject *self, PyObject *unused) {
+    (void)unused;
+    struct mpy_raw *raw = own_part(self);
+    if (raw == NULL)
+        return NULL;
+    if (raw->handle != NULL && !raw->keep_on_close)
+        return mpy_ref(Py_True);
+    PyObject *method = PyObject_GetAttr(raw->state->FileIO, raw->state->n[N_seekable]);
+    PyObject *result = method == NULL ? NULL : PyObject_CallOneArg(method, self);
+    Py_XDECREF(method);
+    return result;
+}
+
+/* The buffer that is put over a new file asks where that is: at its start. */
+static PyObject *raw_tell(PyObject *self, PyObject *unused) {
+    (void)unused;
+    struct mpy_raw *raw = own_part(self);
+    if (raw == NULL)
+        return NULL;
+    if (raw->fresh)
+        return PyLong_FromLong(0);
+    PyObject *method = PyObject_GetAttr(raw->state->FileIO, raw->state->n[N_tell]);
+    PyObject *result = method == NULL ? NULL : PyObject_CallOneArg(method, self);
+    Py_XDECREF(method);
+    return result;
+}
+
 static PyMethodDef raw_methods[] = {
     {"close", raw_close, METH_NOARGS, "Closes the file and removes its name."},
+    {"seekable", raw_seekable, METH_NOARGS, NULL},
+    {"tell", raw_tell, METH_NOARGS, NULL},
     {"_dealloc_warn", dealloc_warn, METH_O, NULL},
     {NULL, NULL, 0, NULL},
 };
@@ -144,7 +170,8 @@ static PyType_Slot raw_slots[] = {
     {0, NULL},
 };
 
-/* ---- through the handle ------------------------------------------------------------------------- */
+/* ---- through the handle -------------------------------------------------------------------------
+ */
 
 static mayfly_file *usable(PyObject *self, struct mpy_raw **ret) {
     *ret = own_part(self);
@@ -163,10 +190,8 @@ static PyObject *handle_readinto(PyObject *self, PyObject *target) {
         return NULL;
     mayfly_error error;
     int64_t r = 0;
-    Py_BEGIN_ALLOW_THREADS
-    r = mayfly_file_read(file, view.buf, (size_t)view.len, &error);
-    Py_END_ALLOW_THREADS
-    PyBuffer_Release(&view);
+    Py_BEGIN_ALLOW_THREADS r = mayfly_file_read(file, view.buf, (size_t)view.len, &error);
+    Py_END_ALLOW_THREADS PyBuffer_Release(&view);
     return r < 0 ? mpy_raise(raw->state, (int)r, &error) : PyLong_FromLongLong(r);
 }
 
@@ -179,10 +204,8 @@ static PyObject *handle_write(PyObject *self, PyObject *source) {
     mayfly_error error;
     int r = 0;
     const Py_ssize_t size = view.len;
-    Py_BEGIN_ALLOW_THREADS
-    r = mayfly_file_write(file, view.buf, (size_t)size, &error);
-    Py_END_ALLOW_THREADS
-    PyBuffer_Release(&view);
+    Py_BEGIN_ALLOW_THREADS r = mayfly_file_write(file, view.buf, (size_t)size, &error);
+    Py_END_ALLOW_THREADS PyBuffer_Release(&view);
     return r < 0 ? mpy_raise(raw->state, r, &error) : PyLong_FromSsize_t(size);
 }
 
@@ -258,7 +281,8 @@ static PyType_Slot handle_slots[] = {
     {0, NULL},
 };
 
-/* ---- making one --------------------------------------------------------------------------------- */
+/* ---- making one ---------------------------------------------------------------------------------
+ */
 
 static PyObject *new_over_descriptor(struct mpy_state *state, mayfly_file *handle, PyObject *mode,
                                      mayfly_error *error) {

@@ -2,7 +2,8 @@
  *
  * replace(path): a file's new content, all of it or none.
  *
- * States  BEGUN -commit-> DONE; BEGUN -abort, an error, collection-> DONE, and the target is as it was
+ * States  BEGUN -commit-> DONE; BEGUN -abort, an error, collection-> DONE, and the target is as it
+ * was
  */
 #include "core.h"
 
@@ -10,8 +11,7 @@
 #include <structmember.h>
 
 struct replace {
-    PyObject_HEAD
-    PyObject *file;
+    PyObject_HEAD PyObject *file;
     PyObject *target;
     struct mpy_state *state;
     mayfly_replace *handle;
@@ -64,12 +64,12 @@ static int open_file(struct replace *self, const struct mpy_opening *opening) {
 }
 
 static int init(PyObject *object, PyObject *args, PyObject *kwargs) {
-    static const struct mpy_signature signature = {
-        "replace",
-        2,
-        COUNT,
-        {N_target, N_mode, N_buffering, N_encoding, N_errors, N_newline, N_durable, N_overwrite,
-         N_preserve, N_backup, N_follow, N_permissions}};
+    static const struct mpy_signature signature = {"replace",
+                                                   2,
+                                                   COUNT,
+                                                   {N_target, N_mode, N_buffering, N_encoding,
+                                                    N_errors, N_newline, N_durable, N_overwrite,
+                                                    N_preserve, N_backup, N_follow, N_permissions}};
     struct replace *self = (struct replace *)object;
     struct mpy_state *state = mpy_state_of_type(Py_TYPE(object));
     PyObject *v[COUNT];
@@ -83,7 +83,8 @@ static int init(PyObject *object, PyObject *args, PyObject *kwargs) {
         mpy_text_from(v[BACKUP], &backup) < 0)
         return -1;
     if (target.text == NULL || opening.reading || opening.appending || self->handle != NULL) {
-        PyErr_SetString(PyExc_ValueError, "replace() needs a target and a mode that writes: 'w', 'w+', 'wb', 'w+b'");
+        PyErr_SetString(PyExc_ValueError,
+                        "replace() needs a target and a mode that writes: 'w', 'w+', 'wb', 'w+b'");
         return -1;
     }
     options.backup = backup.text;
@@ -91,11 +92,8 @@ static int init(PyObject *object, PyObject *args, PyObject *kwargs) {
     Py_XSETREF(self->target, mpy_ref(v[TARGET]));
     mayfly_error error;
     int r = 0;
-    Py_BEGIN_ALLOW_THREADS
-    r = mayfly_replace_begin(target.text, &options, &self->handle, &error);
-    Py_END_ALLOW_THREADS
-    if (r < 0)
-        return mpy_raise(state, r, &error), -1;
+    Py_BEGIN_ALLOW_THREADS r = mayfly_replace_begin(target.text, &options, &self->handle, &error);
+    Py_END_ALLOW_THREADS if (r < 0) return mpy_raise(state, r, &error), -1;
     return open_file(self, &opening);
 }
 
@@ -106,10 +104,8 @@ static int end(struct replace *self) {
     self->handle = NULL;
     if (handle == NULL)
         return 0;
-    Py_BEGIN_ALLOW_THREADS
-    r = mayfly_replace_end(&handle, &error);
-    Py_END_ALLOW_THREADS
-    return mpy_tell_end(self->state, r, &error);
+    Py_BEGIN_ALLOW_THREADS r = mayfly_replace_end(&handle, &error);
+    Py_END_ALLOW_THREADS return mpy_tell_end(self->state, r, &error);
 }
 
 static PyObject *close_file(const struct replace *self) {
@@ -144,11 +140,8 @@ static PyObject *commit(PyObject *object, PyObject *unused) {
     Py_XDECREF(flushed);
     mayfly_error error;
     int r = 0;
-    Py_BEGIN_ALLOW_THREADS
-    r = mayfly_replace_commit(self->handle, NULL, &error);
-    Py_END_ALLOW_THREADS
-    if (r < 0)
-        return mpy_raise(self->state, r, &error);
+    Py_BEGIN_ALLOW_THREADS r = mayfly_replace_commit(self->handle, NULL, &error);
+    Py_END_ALLOW_THREADS if (r < 0) return mpy_raise(self->state, r, &error);
     PyObject *closed = close_file(self);
     if (closed == NULL || end(self) < 0) {
         Py_XDECREF(closed);
@@ -220,8 +213,10 @@ static PyType_Slot slots[] = {
     {Py_tp_members, members},
     {Py_tp_doc,
      "replace(target, mode='w+b', *, buffering=-1, encoding=None, errors=None, newline=None, "
-     "durable=False, overwrite=True, preserve=False, backup=None, follow=False, permissions=0)\n--\n\n"
-     "with replace(path, 'w') as file: the new content, all of it or, after an error, the old one."},
+     "durable=False, overwrite=True, preserve=False, backup=None, follow=False, "
+     "permissions=0)\n--\n\n"
+     "with replace(path, 'w') as file: the new content, all of it or, after an error, the old "
+     "one."},
     {0, NULL},
 };
 

@@ -15,25 +15,45 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* As CPython's names: programs and tests look for them. 40 bits of getrandom(2), made exclusively. */
+/* As CPython's names: programs and tests look for them. 40 bits of getrandom(2), made exclusively.
+ */
 enum { RANDOM_CHARACTERS = 8 };
 
-/* ---- the default directory --------------------------------------------------------------------- */
+/* ---- the default directory ---------------------------------------------------------------------
+ */
 
-/* What the search for the directory depends on. CPython's module remembers what it found for good; the
- * documents say that a changed TMPDIR counts. Reading the variables costs less than a call. */
-static uint64_t environment(void) {
-    uint64_t hash = 14695981039346656037u;
-    for (char **entry = environ; entry != NULL && *entry != NULL; entry++) {
-        const char *text = *entry;
-        if (text[0] != 'T' || (text[1] != 'M' && text[1] != 'E') ||
-            (strncmp(text, "TMPDIR=", 7) != 0 && strncmp(text, "TEMP=", 5) != 0 &&
-             strncmp(text, "TMP=", 4) != 0))
-            continue;
-        for (; *text != '\0'; text++)
-            hash = (hash ^ (unsigned char)*text) * 1099511628211u;
+/* What the search for the directory depends on. CPython's module remembers what it found for good;
+ * the documents say that a changed TMPDIR counts. So the entries of the environment that were
+ * looked at are remembered, and the last of all, behind which a new one would be put: comparing
+ * them costs less than asking for three variables. */
+static int matters(const char *entry) {
+    return strncmp(entry, "TMPDIR=", 7) == 0 || strncmp(entry, "TEMP=", 5) == 0 ||
+           strncmp(entry, "TMP=", 4) == 0;
+}
+
+static void remember_environment(struct mpy_state *state) {
+    size_t count = 0, found = 0;
+    while (environ != NULL && environ[count] != NULL) {
+        const int more = found < MPY_VARIABLES - 1 && matters(environ[count]);
+        if (more)
+            state->variables[found++] = (struct mpy_variable){count, environ[count]};
+        count++;
     }
-    return hash;
+    if (count > 0)
+        state->variables[found++] = (struct mpy_variable){count - 1, environ[count - 1]};
+    state->variable_count = found;
+    state->environment_size = count;
+    state->environment = environ;
+}
+
+static int same_environment(const struct mpy_state *state) {
+    if (environ != state->environment || environ == NULL ||
+        environ[state->environment_size] != NULL)
+        return 0;
+    for (size_t i = 0; i < state->variable_count; i++)
+        if (environ[state->variables[i].index] != state->variables[i].entry)
+            return 0;
+    return 1;
 }
 
 static int tell_library(struct mpy_state *state, PyObject *tempdir) {
@@ -54,10 +74,8 @@ static PyObject *find_tempdir(struct mpy_state *state) {
     (void)mayfly_settempdir(NULL, NULL);
     Py_CLEAR(state->tempdir);
     int r = 0;
-    Py_BEGIN_ALLOW_THREADS
-    r = mayfly_gettempdir(&path, &error);
-    Py_END_ALLOW_THREADS
-    if (r == -ENOENT) {
+    Py_BEGIN_ALLOW_THREADS r = mayfly_gettempdir(&path, &error);
+    Py_END_ALLOW_THREADS if (r == -ENOENT) {
         PyErr_Format(PyExc_FileNotFoundError, "%s", error.message);
         return NULL;
     }
@@ -70,7 +88,7 @@ static PyObject *find_tempdir(struct mpy_state *state) {
     }
     state->found = 1;
     state->told = 1; /* it is the library's own default */
-    state->environment = environment();
+    remember_environment(state);
     Py_XSETREF(state->tempdir, object);
     return object;
 }
@@ -78,7 +96,7 @@ static PyObject *find_tempdir(struct mpy_state *state) {
 PyObject *mpy_gettempdir(struct mpy_state *state) {
     PyObject *tempdir = PyDict_GetItemWithError(state->globals, state->n[N_tempdir]);
     if (tempdir != NULL && tempdir == state->tempdir)
-        return state->found && state->environment != environment() ? find_tempdir(state) : tempdir;
+        return state->found && !same_environment(state) ? find_tempdir(state) : tempdir;
     if (tempdir == NULL && PyErr_Occurred())
         return NULL;
     if (tempdir == NULL || tempdir == Py_None)
@@ -122,7 +140,8 @@ static PyObject *gettempprefixb(PyObject *module, PyObject *unused) {
     return set != NULL && PyUnicode_FSConverter(set, &result) ? result : NULL;
 }
 
-/* ---- str or bytes ------------------------------------------------------------------------------ */
+/* ---- str or bytes ------------------------------------------------------------------------------
+ */
 
 static int mixed(void) {
     PyErr_SetString(PyExc_TypeError, "Can't mix bytes and non-bytes in path components.");
@@ -161,7 +180,8 @@ static int infer(const struct mpy_state *state, PyObject *dir, PyObject *prefix,
     return tempdir != NULL && PyBytes_Check(tempdir);
 }
 
-/* ---- sites ------------------------------------------------------------------------------------- */
+/* ---- sites -------------------------------------------------------------------------------------
+ */
 
 static int is_strict(const struct mpy_state *state) {
     PyObject *strict = PyDict_GetItemWithError(state->globals, state->n[N_strict]);
@@ -208,7 +228,8 @@ static int find_names(const struct mpy_state *state, struct mpy_site *site) {
     return 0;
 }
 
-/* A directory without "//", "/./" and a '/' at its end, as paths are that CPython's functions return. */
+/* A directory without "//", "/./" and a '/' at its end, as paths are that CPython's functions
+ * return. */
 static int tidy(struct mpy_text *dir) {
     const char *from = dir->text;
     const size_t size = strlen(from);
@@ -246,8 +267,7 @@ static int without_parents(struct mpy_text *dir) {
     if (strstr(dir->text, "..") == NULL)
         return 0;
     PyObject *paths = PyImport_ImportModule("posixpath");
-    PyObject *path =
-        paths == NULL ? NULL : PyObject_CallMethod(paths, "abspath", "y", dir->text);
+    PyObject *path = paths == NULL ? NULL : PyObject_CallMethod(paths, "abspath", "y", dir->text);
     Py_XDECREF(paths);
     if (path == NULL)
         return -1;
@@ -340,7 +360,8 @@ char *mpy_site_given(const struct mpy_site *site) {
     return given;
 }
 
-/* ---- made and handed over ------------------------------------------------------------------------ */
+/* ---- made and handed over
+ * ------------------------------------------------------------------------ */
 
 enum { SUFFIX, PREFIX, DIR, TEXT, MODE };
 
@@ -362,8 +383,7 @@ static int make(maker *function, struct mpy_site *site, uint64_t mode, char **re
     int r = 0;
     do {
         const mayfly_name_options options = name_options(site, mode);
-        Py_BEGIN_ALLOW_THREADS
-        r = function(sizeof options, &options, ret_path, error);
+        Py_BEGIN_ALLOW_THREADS r = function(sizeof options, &options, ret_path, error);
         Py_END_ALLOW_THREADS
     } while (r < 0 && mpy_site_again(site, r));
     return r;
@@ -465,9 +485,11 @@ static PyObject *mktemp_(PyObject *module, PyObject *const *args, Py_ssize_t nar
 #pragma GCC diagnostic pop
 
 PyMethodDef mpy_site_methods[] = {
-    {"gettempdir", gettempdir, METH_NOARGS, "gettempdir()\n--\n\nThe directory for temporary things, as str."},
+    {"gettempdir", gettempdir, METH_NOARGS,
+     "gettempdir()\n--\n\nThe directory for temporary things, as str."},
     {"gettempdirb", gettempdirb, METH_NOARGS, "gettempdirb()\n--\n\nThe same as bytes."},
-    {"gettempprefix", gettempprefix, METH_NOARGS, "gettempprefix()\n--\n\nWhat names begin with, as str."},
+    {"gettempprefix", gettempprefix, METH_NOARGS,
+     "gettempprefix()\n--\n\nWhat names begin with, as str."},
     {"gettempprefixb", gettempprefixb, METH_NOARGS, "gettempprefixb()\n--\n\nThe same as bytes."},
     {"mkstemp", (PyCFunction)(void (*)(void))mkstemp_, METH_FASTCALL | METH_KEYWORDS,
      "mkstemp(suffix=None, prefix=None, dir=None, text=False, *, mode=0o600)\n--\n\n"

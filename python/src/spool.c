@@ -45,12 +45,12 @@ static PyObject *call1(const struct spool *spool, enum mpy_name name, PyObject *
 }
 
 static int init(PyObject *self, PyObject *args, PyObject *kwargs) {
-    static const struct mpy_signature signature = {
-        "SpooledTemporaryFile",
-        8,
-        COUNT,
-        {N_max_size, N_mode, N_buffering, N_encoding, N_newline, N_suffix, N_prefix, N_dir,
-         N_errors}};
+    static const struct mpy_signature signature = {"SpooledTemporaryFile",
+                                                   8,
+                                                   COUNT,
+                                                   {N_max_size, N_mode, N_buffering, N_encoding,
+                                                    N_newline, N_suffix, N_prefix, N_dir,
+                                                    N_errors}};
     struct spool *spool = part_of(self);
     PyObject *v[COUNT];
     struct mpy_opening o;
@@ -150,7 +150,8 @@ static void dealloc(PyObject *self) {
         Py_DECREF(type);
 }
 
-/* ---- rolling over -------------------------------------------------------------------------------- */
+/* ---- rolling over
+ * -------------------------------------------------------------------------------- */
 
 static PyObject *content(const struct spool *spool) {
     if (spool->binary)
@@ -186,8 +187,7 @@ static int write_all(const struct spool *spool, PyObject *file, PyObject *data) 
     while (r == 0 && left > 0) {
         PyObject *piece = PyMemoryView_FromMemory((char *)(uintptr_t)bytes, left, PyBUF_READ);
         PyObject *count =
-            piece == NULL ? NULL
-                          : PyObject_CallMethodOneArg(raw, spool->state->n[N_write], piece);
+            piece == NULL ? NULL : PyObject_CallMethodOneArg(raw, spool->state->n[N_write], piece);
         const Py_ssize_t done = count == NULL ? -1 : PyLong_AsSsize_t(count);
         r = done <= 0 ? -1 : 0;
         bytes += done;
@@ -211,8 +211,7 @@ static int move_to(const struct spool *spool, PyObject *file) {
     PyObject *at = call(spool, N_tell);
     PyObject *data = at == NULL ? NULL : content(spool);
     int r = data == NULL ? -1 : write_all(spool, file, data);
-    PyObject *moved =
-        r < 0 ? NULL : PyObject_CallMethodOneArg(file, spool->state->n[N_seek], at);
+    PyObject *moved = r < 0 ? NULL : PyObject_CallMethodOneArg(file, spool->state->n[N_seek], at);
     Py_XDECREF(moved);
     Py_XDECREF(data);
     Py_XDECREF(at);
@@ -253,7 +252,8 @@ static long long tell_number(const struct spool *spool) {
     return number;
 }
 
-/* ---- writing ------------------------------------------------------------------------------------- */
+/* ---- writing
+ * ------------------------------------------------------------------------------------- */
 
 /* Before bytes are written it is known whether they fit. */
 static PyObject *write_bytes(struct spool *spool, PyObject *data) {
@@ -360,7 +360,8 @@ static PyObject *truncate_(PyObject *self, PyObject *args) {
     return call1(spool, N_truncate, size);
 }
 
-/* ---- the rest is handed down ---------------------------------------------------------------------- */
+/* ---- the rest is handed down
+ * ---------------------------------------------------------------------- */
 
 static PyObject *forward(PyObject *self, enum mpy_name name, PyObject *args) {
     struct spool *spool = whole(self);
@@ -377,8 +378,9 @@ static PyObject *forward(PyObject *self, enum mpy_name name, PyObject *args) {
         return forward(self, N_##name, args);                                                      \
     }
 #define FORWARDED(X)                                                                               \
-    X(detach) X(flush) X(isatty) X(read) X(read1) X(readable) X(readinto) X(readinto1)    \
-    X(readline) X(readlines) X(seek) X(seekable) X(tell) X(writable)
+    X(detach)                                                                                      \
+    X(flush) X(isatty) X(read) X(read1) X(readable) X(readinto) X(readinto1) X(readline)           \
+        X(readlines) X(seek) X(seekable) X(tell) X(writable)
 FORWARDED(FORWARD)
 
 static PyObject *close_spool(PyObject *self, PyObject *args) {
@@ -478,8 +480,7 @@ static PyObject *get_max_size(PyObject *self, void *unused) {
 #define METHOD(name) {#name, forward_##name, METH_VARARGS, NULL},
 static PyMethodDef methods[] = {
     {"close", close_spool, METH_NOARGS, NULL},
-    FORWARDED(METHOD)
-    {"fileno", fileno_, METH_NOARGS, NULL},
+    FORWARDED(METHOD){"fileno", fileno_, METH_NOARGS, NULL},
     {"rollover", rollover, METH_NOARGS, "Moves what is in memory to a file now."},
     {"truncate", truncate_, METH_VARARGS, NULL},
     {"write", write_, METH_O, NULL},

@@ -88,12 +88,17 @@ static int read_buffering(PyObject *buffering, struct mpy_opening *o) {
 int mpy_opening_read(const struct mpy_state *state, PyObject *mode, PyObject *buffering,
                      PyObject *encoding, PyObject *errors, PyObject *newline,
                      struct mpy_opening *ret) {
-    *ret = (struct mpy_opening){.mode = mode == NULL ? state->wb_plus : mode,
-                                .encoding = encoding,
-                                .errors = errors,
-                                .newline = newline,
-                                .buffering = -1};
-    if (read_mode(ret->mode, ret) < 0 || (ret->binary && check_binary(ret) < 0))
+    if (mode == NULL)
+        mode = state->wb_plus;
+    *ret = (struct mpy_opening){
+        .mode = mode, .encoding = encoding, .errors = errors, .newline = newline, .buffering = -1};
+    if (mode == state->wb_plus) { /* the usual one */
+        ret->writing = ret->updating = ret->binary = 1;
+        memcpy(ret->raw_mode, "wb+", 4);
+    } else if (read_mode(mode, ret) < 0) {
+        return -1;
+    }
+    if (ret->binary && check_binary(ret) < 0)
         return -1;
     return read_buffering(buffering, ret);
 }
@@ -131,7 +136,10 @@ static void close_quietly(const struct mpy_state *state, PyObject *file) {
 PyObject *mpy_stack(struct mpy_state *state, PyObject *raw, const struct mpy_opening *o) {
     if (raw == NULL || o->buffering == 0)
         return raw;
+    struct mpy_raw *part = mpy_raw_of(state, raw);
+    part->fresh = part->handle != NULL && !o->appending;
     PyObject *binary = buffer(state, raw, o);
+    part->fresh = 0;
     PyObject *file = binary;
     if (binary != NULL && !o->binary) {
         file = as_text(state, binary, o);

@@ -8,8 +8,7 @@
 #include <errno.h>
 
 struct workspace {
-    PyObject_HEAD
-    PyObject *path;
+    PyObject_HEAD PyObject *path;
     struct mpy_state *state;
     mayfly_workspace *handle;
 };
@@ -41,11 +40,8 @@ static int init(PyObject *object, PyObject *args, PyObject *kwargs) {
     self->state = state;
     mayfly_error error;
     int r = 0;
-    Py_BEGIN_ALLOW_THREADS
-    r = mayfly_workspace_begin(&options, &self->handle, &error);
-    Py_END_ALLOW_THREADS
-    if (r < 0)
-        return mpy_raise(state, r, &error), -1;
+    Py_BEGIN_ALLOW_THREADS r = mayfly_workspace_begin(&options, &self->handle, &error);
+    Py_END_ALLOW_THREADS if (r < 0) return mpy_raise(state, r, &error), -1;
     Py_XSETREF(self->path, mpy_path_object(mayfly_workspace_path(self->handle), 0));
     return self->path == NULL ? -1 : 0;
 }
@@ -71,10 +67,9 @@ static PyObject *copy_in(PyObject *object, PyObject *const *args, Py_ssize_t nar
     }
     mayfly_error error;
     int r = 0;
-    Py_BEGIN_ALLOW_THREADS
-    r = mayfly_workspace_copy_in(self->handle, source.text, name.text, &error);
-    Py_END_ALLOW_THREADS
-    return r < 0 ? mpy_raise(self->state, r, &error) : mpy_ref(Py_None);
+    Py_BEGIN_ALLOW_THREADS r =
+        mayfly_workspace_copy_in(self->handle, source.text, name.text, &error);
+    Py_END_ALLOW_THREADS return r < 0 ? mpy_raise(self->state, r, &error) : mpy_ref(Py_None);
 }
 
 static PyObject *carry_out(PyObject *object, PyObject *const *args, Py_ssize_t nargs,
@@ -110,10 +105,9 @@ static PyObject *commit(PyObject *object, PyObject *unused) {
     mayfly_error error;
     size_t count = 0;
     int r = 0;
-    Py_BEGIN_ALLOW_THREADS
-    r = mayfly_workspace_commit(self->handle, &count, &error);
-    Py_END_ALLOW_THREADS
-    return r < 0 ? mpy_raise(self->state, r, &error) : PyLong_FromSize_t(count);
+    Py_BEGIN_ALLOW_THREADS r = mayfly_workspace_commit(self->handle, &count, &error);
+    Py_END_ALLOW_THREADS return r < 0 ? mpy_raise(self->state, r, &error)
+                                      : PyLong_FromSize_t(count);
 }
 
 static PyObject *close_workspace(PyObject *object, PyObject *unused) {
@@ -123,10 +117,8 @@ static PyObject *close_workspace(PyObject *object, PyObject *unused) {
     self->handle = NULL;
     mayfly_error error;
     int r = 0;
-    Py_BEGIN_ALLOW_THREADS
-    r = mayfly_workspace_close(&handle, &error);
-    Py_END_ALLOW_THREADS
-    return mpy_tell_end(self->state, r, &error) < 0 ? NULL : mpy_ref(Py_None);
+    Py_BEGIN_ALLOW_THREADS r = mayfly_workspace_close(&handle, &error);
+    Py_END_ALLOW_THREADS return mpy_tell_end(self->state, r, &error) < 0 ? NULL : mpy_ref(Py_None);
 }
 
 static PyObject *enter(PyObject *object, PyObject *unused) {
@@ -143,8 +135,7 @@ static PyObject *exit_scope(PyObject *object, PyObject *args) {
     mayfly_error error;
     int r = 0;
     if (type == Py_None) {
-        Py_BEGIN_ALLOW_THREADS
-        r = mayfly_workspace_commit(self->handle, NULL, &error);
+        Py_BEGIN_ALLOW_THREADS r = mayfly_workspace_commit(self->handle, NULL, &error);
         Py_END_ALLOW_THREADS
     }
     if (r < 0 && r != -EPERM)
@@ -205,9 +196,10 @@ static PyType_Slot slots[] = {
     {Py_tp_dealloc, dealloc},
     {Py_tp_methods, workspace_methods},
     {Py_tp_getset, getset},
-    {Py_tp_doc, "workspace(suffix=None, prefix='work_', dir=None, *, keep_on_error=False, "
-                "max_bytes=0, max_files=0)\n--\n\n"
-                "A private directory; its results are carried out when the scope ends without an error."},
+    {Py_tp_doc,
+     "workspace(suffix=None, prefix='work_', dir=None, *, keep_on_error=False, "
+     "max_bytes=0, max_files=0)\n--\n\n"
+     "A private directory; its results are carried out when the scope ends without an error."},
     {0, NULL},
 };
 
@@ -222,7 +214,8 @@ int mpy_workspace_setup(PyObject *module, struct mpy_state *state) {
     return state->Workspace == NULL ? -1 : 0;
 }
 
-/* ---- the library as a whole ------------------------------------------------------------------------ */
+/* ---- the library as a whole
+ * ------------------------------------------------------------------------ */
 
 static const struct {
     int number, flag;
@@ -260,10 +253,9 @@ static PyObject *reap(PyObject *module, PyObject *unused) {
     mayfly_error error;
     mayfly_reap_result result;
     int r = 0;
-    Py_BEGIN_ALLOW_THREADS
-    r = mayfly_reap(NULL, &result, &error);
-    Py_END_ALLOW_THREADS
-    return r < 0 ? mpy_raise(mpy_state_of(module), r, &error) : mpy_ref(Py_None);
+    Py_BEGIN_ALLOW_THREADS r = mayfly_reap(NULL, &result, &error);
+    Py_END_ALLOW_THREADS return r < 0 ? mpy_raise(mpy_state_of(module), r, &error)
+                                      : mpy_ref(Py_None);
 }
 
 PyMethodDef mpy_more_methods[] = {

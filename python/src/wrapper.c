@@ -10,8 +10,7 @@
 #include <structmember.h>
 
 struct wrapper {
-    PyObject_HEAD
-    PyObject *file;
+    PyObject_HEAD PyObject *file;
     PyObject *raw;
     PyObject *name;
     PyObject *dict;
@@ -78,8 +77,7 @@ static void finalize(PyObject *object) {
         return;
     PyObject *type = NULL, *value = NULL, *trace = NULL;
     PyErr_Fetch(&type, &value, &trace);
-    if (self->delete &&
-        PyErr_ResourceWarning(object, 1, "Implicitly cleaning up %R", object) < 0)
+    if (self->delete &&PyErr_ResourceWarning(object, 1, "Implicitly cleaning up %R", object) < 0)
         PyErr_WriteUnraisable(object);
     PyErr_Clear();
     PyObject *closed = close_file(object, NULL);
@@ -91,7 +89,8 @@ static void finalize(PyObject *object) {
     PyErr_Restore(type, value, trace);
 }
 
-/* ---- attributes --------------------------------------------------------------------------------- */
+/* ---- attributes ---------------------------------------------------------------------------------
+ */
 
 static PyObject *get_attribute(PyObject *object, PyObject *name) {
     struct wrapper *self = (struct wrapper *)object;
@@ -121,7 +120,8 @@ static PyObject *fspath(PyObject *object, PyObject *unused) {
     return mpy_ref(((struct wrapper *)object)->name);
 }
 
-/* ---- ends --------------------------------------------------------------------------------------- */
+/* ---- ends ---------------------------------------------------------------------------------------
+ */
 
 static PyObject *enter(PyObject *object, PyObject *unused) {
     (void)unused;
@@ -181,8 +181,8 @@ static PyObject *hold(struct wrapper *self, int keep) {
         return NULL;
     }
     mayfly_error error;
-    const int r = keep ? mayfly_file_keep(raw->handle, &error)
-                       : mayfly_file_unkeep(raw->handle, &error);
+    const int r =
+        keep ? mayfly_file_keep(raw->handle, &error) : mayfly_file_unkeep(raw->handle, &error);
     if (r < 0)
         return mpy_raise(self->state, r, &error);
     self->delete = (char)!keep;
