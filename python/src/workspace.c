@@ -172,9 +172,9 @@ static void dealloc(PyObject *object) {
 
 static PyMethodDef workspace_methods[] = {
     {"copy_in", (PyCFunction)(void (*)(void))copy_in, METH_FASTCALL | METH_KEYWORDS,
-     "copy_in(source, name=None)\n--\n\nCopies a file into the workspace."},
+     "copy_in($self, source, name=None)\n--\n\nCopies a file into the workspace."},
     {"carry_out", (PyCFunction)(void (*)(void))carry_out, METH_FASTCALL | METH_KEYWORDS,
-     "carry_out(name, target=None, *, overwrite=True, durable=False)\n--\n\n"
+     "carry_out($self, name, target=None, *, overwrite=True, durable=False)\n--\n\n"
      "Names a result, which is put in place when the work has succeeded."},
     {"commit", commit, METH_NOARGS, "Puts the results in place; returns how many."},
     {"close", close_workspace, METH_NOARGS, "Removes the workspace."},

@@ -214,7 +214,7 @@ static PyMethodDef methods[] = {
     {"__fspath__", fspath, METH_NOARGS, NULL},
     {"close", close_file, METH_NOARGS, "Closes the file and removes its name."},
     {"persist", (PyCFunction)(void (*)(void))persist, METH_FASTCALL | METH_KEYWORDS,
-     "persist(target, *, durable=False, overwrite=True, preserve=False)\n--\n\n"
+     "persist($self, target, *, durable=False, overwrite=True, preserve=False)\n--\n\n"
      "Gives the file a permanent name, all or nothing; returns its path."},
     {"keep", keep_file, METH_NOARGS, "Has the file stay under its name."},
     {"__class_getitem__", mpy_class_getitem, METH_O | METH_CLASS, NULL},
