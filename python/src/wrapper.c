@@ -4,20 +4,27 @@
  *
  * The name is removed by the raw file below, which lives as long as any method of the file that
  * somebody holds. So there is nothing to be tied together here: what is asked for is io's own.
+ *
+ * Others derive from the class and put it over files of their own, urllib.response above all. Such a
+ * file has no handle of the library; if its name is to be removed, it is compared first.
  */
 #include "core.h"
 
 #include <structmember.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 struct wrapper {
     PyObject_HEAD PyObject *file;
-    PyObject *raw;
+    PyObject *raw; /* NULL: the file is another one's */
     PyObject *name;
     PyObject *dict;
     PyObject *weak;
     struct mpy_state *state;
     char delete;
     char delete_on_close;
+    char named_by_us;       /* another one's file, whose name goes with it: */
+    unsigned long long device, inode;
 };
 
 PyObject *mpy_wrapper_new(struct mpy_state *state, PyObject *file, PyObject *raw, PyObject *name,
@@ -36,6 +43,63 @@ PyObject *mpy_wrapper_new(struct mpy_state *state, PyObject *file, PyObject *raw
 }
 
 static PyObject *close_file(PyObject *object, PyObject *unused);
+
+static struct mpy_raw *raw_of(const struct wrapper *self) {
+    return self->raw == NULL ? NULL : mpy_raw_of(self->state, self->raw);
+}
+
+/* ---- over another one's file ---------------------------------------------------------------------- */
+
+static int init(PyObject *object, PyObject *args, PyObject *kwargs) {
+    static char *names[] = {"file", "name", "delete", "delete_on_close", NULL};
+    struct wrapper *self = (struct wrapper *)object;
+    PyObject *file = NULL, *name = NULL;
+    int delete = 1, on_close = 1;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO|pp", names, &file, &name, &delete,
+                                     &on_close))
+        return -1;
+    self->state = mpy_state_of_type(Py_TYPE(object));
+    if (self->state == NULL)
+        return -1;
+    Py_XSETREF(self->file, mpy_ref(file));
+    Py_XSETREF(self->name, mpy_ref(name));
+    Py_CLEAR(self->raw);
+    self->delete = (char)delete;
+    self->delete_on_close = (char)on_close;
+    mpy_auto_text path = {NULL, NULL};
+    struct stat st;
+    self->named_by_us = 0;
+    if (!delete)
+        return 0;
+    if (mpy_text_from(name, &path) < 0)
+        return -1;
+    if (path.text != NULL && lstat(path.text, &st) == 0) {
+        self->named_by_us = 1;
+        self->device = st.st_dev;
+        self->inode = st.st_ino;
+    }
+    return 0;
+}
+
+static void remove_name(struct wrapper *self) {
+    mpy_auto_text path = {NULL, NULL};
+    struct stat st;
+    if (!self->named_by_us || !self->delete)
+        return;
+    self->named_by_us = 0;
+    if (mpy_text_from(self->name, &path) == 0 && path.text != NULL &&
+        lstat(path.text, &st) == 0 && st.st_dev == self->device && st.st_ino == self->inode)
+        (void)unlink(path.text);
+    PyErr_Clear();
+}
+
+static PyObject *file_of(const struct wrapper *self) {
+    if (self->file == NULL)
+        PyErr_SetString(PyExc_ValueError, "the file was never opened");
+    return self->file;
+}
+
+/* ---- as an object --------------------------------------------------------------------------------- */
 
 static int traverse(PyObject *object, visitproc visit, void *arg) {
     struct wrapper *self = (struct wrapper *)object;
@@ -72,7 +136,7 @@ static void dealloc(PyObject *object) {
  * somebody holds the file or one of its methods, it lives on without us. */
 static void finalize(PyObject *object) {
     struct wrapper *self = (struct wrapper *)object;
-    struct mpy_raw *raw = self->raw == NULL ? NULL : mpy_raw_of(self->state, self->raw);
+    struct mpy_raw *raw = raw_of(self);
     if (raw == NULL || raw->handle == NULL || Py_REFCNT(self->file) > (self->file == self->raw) + 1)
         return;
     PyObject *type = NULL, *value = NULL, *trace = NULL;
@@ -107,7 +171,8 @@ static PyObject *get_attribute(PyObject *object, PyObject *name) {
 }
 
 static PyObject *iterate(PyObject *object) {
-    return PyObject_GetIter(((struct wrapper *)object)->file);
+    PyObject *file = file_of((struct wrapper *)object);
+    return file == NULL ? NULL : PyObject_GetIter(file);
 }
 
 static PyObject *represent(PyObject *object) {
@@ -117,7 +182,8 @@ static PyObject *represent(PyObject *object) {
 
 static PyObject *fspath(PyObject *object, PyObject *unused) {
     (void)unused;
-    return mpy_ref(((struct wrapper *)object)->name);
+    PyObject *name = ((struct wrapper *)object)->name;
+    return mpy_ref(name == NULL ? Py_None : name);
 }
 
 /* ---- ends ---------------------------------------------------------------------------------------
@@ -126,7 +192,9 @@ static PyObject *fspath(PyObject *object, PyObject *unused) {
 static PyObject *enter(PyObject *object, PyObject *unused) {
     (void)unused;
     struct wrapper *self = (struct wrapper *)object;
-    PyObject *entered = PyObject_CallMethodNoArgs(self->file, self->state->n[N___enter__]);
+    PyObject *file = file_of(self);
+    PyObject *entered =
+        file == NULL ? NULL : PyObject_CallMethodNoArgs(file, self->state->n[N___enter__]);
     if (entered == NULL)
         return NULL;
     Py_DECREF(entered);
@@ -136,7 +204,12 @@ static PyObject *enter(PyObject *object, PyObject *unused) {
 static PyObject *close_file(PyObject *object, PyObject *unused) {
     (void)unused;
     struct wrapper *self = (struct wrapper *)object;
-    return PyObject_CallMethodNoArgs(self->file, self->state->n[N_close]);
+    if (file_of(self) == NULL)
+        return NULL;
+    PyObject *done = PyObject_CallMethodNoArgs(self->file, self->state->n[N_close]);
+    if (self->delete_on_close)
+        remove_name(self);
+    return done;
 }
 
 /* The end of the scope removes the name also with delete_on_close=False. */
@@ -147,8 +220,9 @@ static PyObject *exit_scope(PyObject *object, PyObject *args) {
     PyObject *type = NULL, *value = NULL, *trace = NULL;
     PyErr_Fetch(&type, &value, &trace);
     Py_XDECREF(closed);
-    struct mpy_raw *raw = mpy_raw_of(self->state, self->raw);
+    struct mpy_raw *raw = raw_of(self);
     const int r = raw == NULL ? 0 : mpy_raw_end(self->raw, raw);
+    remove_name(self);
     if (type != NULL) {
         PyErr_Restore(type, value, trace);
         return NULL;
@@ -162,7 +236,7 @@ static PyObject *persist(PyObject *object, PyObject *const *args, Py_ssize_t nar
         "persist", 1, 4, {N_target, N_durable, N_overwrite, N_preserve}};
     struct wrapper *self = (struct wrapper *)object;
     PyObject *v[4];
-    if (mpy_parse(self->state, &signature, args, nargs, kwnames, v) < 0)
+    if (file_of(self) == NULL || mpy_parse(self->state, &signature, args, nargs, kwnames, v) < 0)
         return NULL;
     PyObject *path = mpy_persist(self->state, self->file, v);
     if (path == NULL)
@@ -175,7 +249,11 @@ static PyObject *persist(PyObject *object, PyObject *const *args, Py_ssize_t nar
 }
 
 static PyObject *hold(struct wrapper *self, int keep) {
-    struct mpy_raw *raw = mpy_raw_of(self->state, self->raw);
+    struct mpy_raw *raw = raw_of(self);
+    if (self->raw == NULL) {
+        self->delete = (char)!keep;
+        Py_RETURN_NONE;
+    }
     if (raw == NULL || raw->handle == NULL) {
         PyErr_SetString(PyExc_ValueError, "the file is closed");
         return NULL;
@@ -236,6 +314,7 @@ static PyGetSetDef getset[] = {
 };
 
 static PyType_Slot slots[] = {
+    {Py_tp_init, init},
     {Py_tp_dealloc, dealloc},
     {Py_tp_finalize, finalize},
     {Py_tp_traverse, traverse},
@@ -254,7 +333,7 @@ int mpy_wrapper_setup(PyObject *module, struct mpy_state *state) {
     PyType_Spec spec = {
         .name = "mayfly.tempfile._TemporaryFileWrapper",
         .basicsize = sizeof(struct wrapper),
-        .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
+        .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
         .slots = slots,
     };
     state->Wrapper = mpy_add_type(module, &spec, NULL, "_TemporaryFileWrapper");

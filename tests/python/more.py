@@ -122,6 +122,33 @@ def classes_can_be_derived_from():
 
 
 @case
+def the_wrapper_can_be_derived_from_and_put_over_any_file():
+    class Response(tempfile._TemporaryFileWrapper):  # as urllib.response does
+        def __init__(self, file):
+            super().__init__(file, "<response>", delete=False)
+            self.file_too = file
+
+        def __exit__(self, *args):
+            self.close()
+    with Response(io.BytesIO(b"a\nb\n")) as response:
+        assert list(response) == [b"a\n", b"b\n"] and response.name == "<response>"
+    assert response.closed
+    fd, path = tempfile.mkstemp()
+    with tempfile._TemporaryFileWrapper(open(fd, "wb"), path) as file:
+        file.write(b"x")
+    assert not os.path.exists(path)
+    fd, path = tempfile.mkstemp()
+    file = tempfile._TemporaryFileWrapper(open(fd, "wb"), path)
+    os.rename(path, path + ".old")
+    os.mkdir(path)
+    file.close()
+    os.rmdir(path)
+    os.unlink(path + ".old")
+    with raises(ValueError):
+        tempfile._TemporaryFileWrapper.__new__(tempfile._TemporaryFileWrapper).close()
+
+
+@case
 def persist_gives_a_permanent_name():
     with tempfile.TemporaryDirectory() as base:
         target = os.path.join(base, "result.csv")
