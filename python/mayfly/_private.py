@@ -106,3 +106,68 @@ def mkstemp(dir, prefix, suffix, names, as_bytes):
 def mkdtemp(dir, prefix, suffix, names, as_bytes):
     path = _make_by_names(lambda path: _os.mkdir(path, 0o700), dir, prefix, suffix, names())[1]
     return path if as_bytes else _os.fsdecode(path)
+
+
+class _TemporaryFileWrapper:
+    """A file of somebody else's with a name that goes when it is closed.
+
+    What NamedTemporaryFile returns counts as one of these and is made in C. This one is for those who
+    derive from it: a class in C would have a layout, and could not stand beside an exception's.
+    """
+
+    def __init__(self, file, name, delete=True, delete_on_close=True):
+        self.file = file
+        self.name = name
+        self.delete = delete
+        self.delete_on_close = delete_on_close
+        self._made = self._look() if delete else None
+
+    def _look(self):
+        try:
+            found = _os.lstat(self.name)
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
+    def _remove(self):
+        made, self._made = self._made, None
+        if made is not None and self.delete and self._look() == made:
+            _os.unlink(self.name)
+
+    def __getattr__(self, name):
+        if name == "file":
+            raise AttributeError("the file was never opened")
+        return getattr(self.file, name)
+
+    def __enter__(self):
+        self.file.__enter__()
+        return self
+
+    def __exit__(self, exc, value, tb):
+        try:
+            return self.file.__exit__(exc, value, tb)
+        finally:
+            self._remove()
+
+    def __iter__(self):
+        # Keeps this object, and so the name, for as long as somebody iterates.
+        for line in self.file:
+            yield line
+
+    def __fspath__(self):
+        return self.name
+
+    def close(self):
+        try:
+            self.file.close()
+        finally:
+            if self.delete_on_close:
+                self._remove()
+
+    def __del__(self):
+        if self.__dict__.get("_made") is not None:
+            self.close()
+            self._remove()
+
+
+_TemporaryFileWrapper.__module__ = "mayfly.tempfile"

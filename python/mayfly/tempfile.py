@@ -9,7 +9,6 @@ is a ValueError, unless `strict` is set to False.
 from ._core import (NamedTemporaryFile, SpooledTemporaryFile, TemporaryDirectory, TemporaryFile,
                     _bind, gettempdir, gettempdirb, gettempprefix, gettempprefixb, mkdtemp, mkstemp,
                     mktemp)
-from ._core import _TemporaryFileWrapper  # noqa: F401
 
 __all__ = [
     "NamedTemporaryFile", "TemporaryFile", "SpooledTemporaryFile", "TemporaryDirectory",

@@ -5,26 +5,23 @@
  * The name is removed by the raw file below, which lives as long as any method of the file that
  * somebody holds. So there is nothing to be tied together here: what is asked for is io's own.
  *
- * Others derive from the class and put it over files of their own, urllib.response above all. Such a
- * file has no handle of the library; if its name is to be removed, it is compared first.
+ * Others derive from tempfile._TemporaryFileWrapper, even beside an exception (urllib.error), for
+ * which it must not have a layout of its own. So that class is in Python (_private.py), is loaded
+ * when somebody wants it, and what is made here says that it is one of it.
  */
 #include "core.h"
 
 #include <structmember.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 struct wrapper {
     PyObject_HEAD PyObject *file;
-    PyObject *raw; /* NULL: the file is another one's */
+    PyObject *raw;
     PyObject *name;
     PyObject *dict;
     PyObject *weak;
     struct mpy_state *state;
     char delete;
     char delete_on_close;
-    char named_by_us;       /* another one's file, whose name goes with it: */
-    unsigned long long device, inode;
 };
 
 PyObject *mpy_wrapper_new(struct mpy_state *state, PyObject *file, PyObject *raw, PyObject *name,
@@ -43,63 +40,6 @@ PyObject *mpy_wrapper_new(struct mpy_state *state, PyObject *file, PyObject *raw
 }
 
 static PyObject *close_file(PyObject *object, PyObject *unused);
-
-static struct mpy_raw *raw_of(const struct wrapper *self) {
-    return self->raw == NULL ? NULL : mpy_raw_of(self->state, self->raw);
-}
-
-/* ---- over another one's file ---------------------------------------------------------------------- */
-
-static int init(PyObject *object, PyObject *args, PyObject *kwargs) {
-    static char *names[] = {"file", "name", "delete", "delete_on_close", NULL};
-    struct wrapper *self = (struct wrapper *)object;
-    PyObject *file = NULL, *name = NULL;
-    int delete = 1, on_close = 1;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO|pp", names, &file, &name, &delete,
-                                     &on_close))
-        return -1;
-    self->state = mpy_state_of_type(Py_TYPE(object));
-    if (self->state == NULL)
-        return -1;
-    Py_XSETREF(self->file, mpy_ref(file));
-    Py_XSETREF(self->name, mpy_ref(name));
-    Py_CLEAR(self->raw);
-    self->delete = (char)delete;
-    self->delete_on_close = (char)on_close;
-    mpy_auto_text path = {NULL, NULL};
-    struct stat st;
-    self->named_by_us = 0;
-    if (!delete)
-        return 0;
-    if (mpy_text_from(name, &path) < 0)
-        return -1;
-    if (path.text != NULL && lstat(path.text, &st) == 0) {
-        self->named_by_us = 1;
-        self->device = st.st_dev;
-        self->inode = st.st_ino;
-    }
-    return 0;
-}
-
-static void remove_name(struct wrapper *self) {
-    mpy_auto_text path = {NULL, NULL};
-    struct stat st;
-    if (!self->named_by_us || !self->delete)
-        return;
-    self->named_by_us = 0;
-    if (mpy_text_from(self->name, &path) == 0 && path.text != NULL &&
-        lstat(path.text, &st) == 0 && st.st_dev == self->device && st.st_ino == self->inode)
-        (void)unlink(path.text);
-    PyErr_Clear();
-}
-
-static PyObject *file_of(const struct wrapper *self) {
-    if (self->file == NULL)
-        PyErr_SetString(PyExc_ValueError, "the file was never opened");
-    return self->file;
-}
-
-/* ---- as an object --------------------------------------------------------------------------------- */
 
 static int traverse(PyObject *object, visitproc visit, void *arg) {
     struct wrapper *self = (struct wrapper *)object;
@@ -136,7 +76,7 @@ static void dealloc(PyObject *object) {
  * somebody holds the file or one of its methods, it lives on without us. */
 static void finalize(PyObject *object) {
     struct wrapper *self = (struct wrapper *)object;
-    struct mpy_raw *raw = raw_of(self);
+    struct mpy_raw *raw = self->raw == NULL ? NULL : mpy_raw_of(self->state, self->raw);
     if (raw == NULL || raw->handle == NULL || Py_REFCNT(self->file) > (self->file == self->raw) + 1)
         return;
     PyObject *type = NULL, *value = NULL, *trace = NULL;
@@ -171,8 +111,7 @@ static PyObject *get_attribute(PyObject *object, PyObject *name) {
 }
 
 static PyObject *iterate(PyObject *object) {
-    PyObject *file = file_of((struct wrapper *)object);
-    return file == NULL ? NULL : PyObject_GetIter(file);
+    return PyObject_GetIter(((struct wrapper *)object)->file);
 }
 
 static PyObject *represent(PyObject *object) {
@@ -182,8 +121,7 @@ static PyObject *represent(PyObject *object) {
 
 static PyObject *fspath(PyObject *object, PyObject *unused) {
     (void)unused;
-    PyObject *name = ((struct wrapper *)object)->name;
-    return mpy_ref(name == NULL ? Py_None : name);
+    return mpy_ref(((struct wrapper *)object)->name);
 }
 
 /* ---- ends ---------------------------------------------------------------------------------------
@@ -192,9 +130,7 @@ static PyObject *fspath(PyObject *object, PyObject *unused) {
 static PyObject *enter(PyObject *object, PyObject *unused) {
     (void)unused;
     struct wrapper *self = (struct wrapper *)object;
-    PyObject *file = file_of(self);
-    PyObject *entered =
-        file == NULL ? NULL : PyObject_CallMethodNoArgs(file, self->state->n[N___enter__]);
+    PyObject *entered = PyObject_CallMethodNoArgs(self->file, self->state->n[N___enter__]);
     if (entered == NULL)
         return NULL;
     Py_DECREF(entered);
@@ -204,12 +140,7 @@ static PyObject *enter(PyObject *object, PyObject *unused) {
 static PyObject *close_file(PyObject *object, PyObject *unused) {
     (void)unused;
     struct wrapper *self = (struct wrapper *)object;
-    if (file_of(self) == NULL)
-        return NULL;
-    PyObject *done = PyObject_CallMethodNoArgs(self->file, self->state->n[N_close]);
-    if (self->delete_on_close)
-        remove_name(self);
-    return done;
+    return PyObject_CallMethodNoArgs(self->file, self->state->n[N_close]);
 }
 
 /* The end of the scope removes the name also with delete_on_close=False. */
@@ -220,9 +151,8 @@ static PyObject *exit_scope(PyObject *object, PyObject *args) {
     PyObject *type = NULL, *value = NULL, *trace = NULL;
     PyErr_Fetch(&type, &value, &trace);
     Py_XDECREF(closed);
-    struct mpy_raw *raw = raw_of(self);
+    struct mpy_raw *raw = mpy_raw_of(self->state, self->raw);
     const int r = raw == NULL ? 0 : mpy_raw_end(self->raw, raw);
-    remove_name(self);
     if (type != NULL) {
         PyErr_Restore(type, value, trace);
         return NULL;
@@ -236,7 +166,7 @@ static PyObject *persist(PyObject *object, PyObject *const *args, Py_ssize_t nar
         "persist", 1, 4, {N_target, N_durable, N_overwrite, N_preserve}};
     struct wrapper *self = (struct wrapper *)object;
     PyObject *v[4];
-    if (file_of(self) == NULL || mpy_parse(self->state, &signature, args, nargs, kwnames, v) < 0)
+    if (mpy_parse(self->state, &signature, args, nargs, kwnames, v) < 0)
         return NULL;
     PyObject *path = mpy_persist(self->state, self->file, v);
     if (path == NULL)
@@ -249,11 +179,7 @@ static PyObject *persist(PyObject *object, PyObject *const *args, Py_ssize_t nar
 }
 
 static PyObject *hold(struct wrapper *self, int keep) {
-    struct mpy_raw *raw = raw_of(self);
-    if (self->raw == NULL) {
-        self->delete = (char)!keep;
-        Py_RETURN_NONE;
-    }
+    struct mpy_raw *raw = mpy_raw_of(self->state, self->raw);
     if (raw == NULL || raw->handle == NULL) {
         PyErr_SetString(PyExc_ValueError, "the file is closed");
         return NULL;
@@ -286,6 +212,16 @@ static int set_delete(PyObject *object, PyObject *value, void *unused) {
     return done == NULL ? -1 : 0;
 }
 
+static PyObject *get_class(PyObject *object, void *unused) {
+    (void)object;
+    (void)unused;
+    PyObject *module = PyImport_ImportModule("mayfly._private");
+    PyObject *class =
+        module == NULL ? NULL : PyObject_GetAttrString(module, "_TemporaryFileWrapper");
+    Py_XDECREF(module);
+    return class;
+}
+
 static PyMethodDef methods[] = {
     {"__enter__", enter, METH_NOARGS, NULL},
     {"__exit__", exit_scope, METH_VARARGS, NULL},
@@ -309,12 +245,12 @@ static PyMemberDef members[] = {
 
 static PyGetSetDef getset[] = {
     {"delete", get_delete, set_delete, "Whether it is removed.", NULL},
+    {"__class__", get_class, NULL, NULL, NULL},
     {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
 static PyType_Slot slots[] = {
-    {Py_tp_init, init},
     {Py_tp_dealloc, dealloc},
     {Py_tp_finalize, finalize},
     {Py_tp_traverse, traverse},
@@ -333,9 +269,9 @@ int mpy_wrapper_setup(PyObject *module, struct mpy_state *state) {
     PyType_Spec spec = {
         .name = "mayfly.tempfile._TemporaryFileWrapper",
         .basicsize = sizeof(struct wrapper),
-        .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+        .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
         .slots = slots,
     };
-    state->Wrapper = mpy_add_type(module, &spec, NULL, "_TemporaryFileWrapper");
+    state->Wrapper = mpy_add_type(module, &spec, NULL, "NamedFile");
     return state->Wrapper == NULL ? -1 : 0;
 }

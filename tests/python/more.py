@@ -144,8 +144,15 @@ def the_wrapper_can_be_derived_from_and_put_over_any_file():
     file.close()
     os.rmdir(path)
     os.unlink(path + ".old")
-    with raises(ValueError):
+    with raises(AttributeError):
         tempfile._TemporaryFileWrapper.__new__(tempfile._TemporaryFileWrapper).close()
+    with tempfile.NamedTemporaryFile() as file:
+        assert isinstance(file, tempfile._TemporaryFileWrapper)
+
+    class Error(OSError, Response):  # as urllib.error does
+        def __init__(self, file):
+            Response.__init__(self, file)
+    assert Error(io.BytesIO(b"x")).read() == b"x"
 
 
 @case
