@@ -111,7 +111,9 @@ WORKLOADS = [  # name, work, how many in a round, wanted
 
 
 def main():
-    print(f"Python {sys.version.split()[0]}, {theirs.gettempdir()}, {ROUNDS} rounds in turn\n")
+    place = "tmpfs" if theirs.gettempdir().startswith("/dev/shm") else "disk"
+    print(f"Python {sys.version.split()[0]}, {place}, {ROUNDS} rounds in turn, {os.cpu_count()} "
+          "processors.\n")
     print("| what | CPython, us | mayfly, us | ratio | quartiles | wanted |")
     print("| --- | ---: | ---: | ---: | --- | ---: |")
     for name, work, n, wanted in WORKLOADS:
