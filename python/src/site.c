@@ -6,7 +6,6 @@
  * tempfile.tempdir and tempfile.template are variables that programs set. They are looked at anew
  * each time; only when tempdir is another object than before is the library told.
  */
-#define _GNU_SOURCE
 #include "core.h"
 
 #include <errno.h>
