@@ -21,8 +21,11 @@ def everything_of_CPythons_module_is_there():
         for name in tempfile.__all__:
             assert hasattr(ours, name), name
         assert set(tempfile.__all__) == set(ours.__all__)
-        for name in ("mkstemp", "mkdtemp", "mktemp", "TemporaryFile", "NamedTemporaryFile",
-                     "TemporaryDirectory"):
+        import sys
+        names = ["mkstemp", "mkdtemp", "mktemp", "TemporaryFile", "NamedTemporaryFile"]
+        if sys.version_info >= (3, 10):  # before, classes in C had no signature
+            names.append("TemporaryDirectory")
+        for name in names:
             wanted = [p for p in inspect.signature(getattr(tempfile, name)).parameters]
             have = [p for p in inspect.signature(getattr(ours, name)).parameters]
             assert [p for p in have if p in wanted] == wanted, (name, have, wanted)
@@ -355,9 +358,8 @@ def nothing_grows():
         gc.collect()
         return sys.getallocatedblocks()
     with tempfile.TemporaryDirectory() as base:
-        round_()
-        first = round_()
-        assert round_() - first < 50
+        sizes = [round_() for _ in range(15)]  # caches fill at first
+        assert sizes[-1] - sizes[-4] < 50, sizes
 
 
 @case
