@@ -380,8 +380,10 @@ static PyObject *forward(PyObject *self, enum mpy_name name, PyObject *args) {
 #define FORWARDED(X)                                                                               \
     X(detach)                                                                                      \
     X(flush)                                                                                       \
-    X(isatty) X(read) X(read1) X(readable) X(readinto) X(readinto1) X(readline) X(readlines)       \
-        X(seek) X(seekable) X(tell) X(writable)
+    X(isatty)                                                                                      \
+    X(read)                                                                                        \
+    X(read1) X(readable) X(readinto) X(readinto1) X(readline) X(readlines) X(seek) X(seekable)     \
+        X(tell) X(writable)
 FORWARDED(FORWARD)
 
 static PyObject *close_spool(PyObject *self, PyObject *args) {
