@@ -15,19 +15,18 @@
 #include <mayfly.h>
 
 /* Strings that are compared with and looked up: made once for each interpreter. */
-#define MPY_NAMES(X)                                                                               \
-    X(buffer)                                                                                      \
-    X(buffering)                                                                                   \
-    X(close) X(closed) X(delete) X(delete_on_close) X(detach) X(dir) X(durable) X(encoding)        \
-        X(errors) X(fileno) X(flush) X(getvalue) X(ignore_cleanup_errors) X(isatty) X(keep)        \
-            X(keep_on_error) X(max_bytes) X(max_files) X(max_size) X(mode) X(name) X(newline)      \
-                X(newlines) X(overwrite) X(path) X(permissions) X(preserve) X(prefix) X(raw)       \
-                    X(read) X(read1) X(readable) X(readinto) X(readinto1) X(readline) X(readlines) \
-                        X(secret) X(seek) X(seekable) X(strict) X(suffix) X(target) X(tell)        \
-                            X(tempdir) X(template) X(text) X(truncate) X(writable) X(write)        \
-                                X(writelines) X(backup) X(follow) X(signals) X(source)             \
-                                    X(_get_candidate_names) X(__module__) X(__enter__) X(__exit__) \
-                                        X(_finalizing) X(dirs)
+/* The formatter finds no end with such lists. */
+/* clang-format off */
+#define MPY_NAMES(X) \
+    X(buffer) X(buffering) X(close) X(closed) X(delete) X(delete_on_close) X(detach) X(dir) \
+    X(durable) X(encoding) X(errors) X(fileno) X(flush) X(getvalue) X(ignore_cleanup_errors) \
+    X(isatty) X(keep) X(keep_on_error) X(max_bytes) X(max_files) X(max_size) X(mode) X(name) \
+    X(newline) X(newlines) X(overwrite) X(path) X(permissions) X(preserve) X(prefix) X(raw) \
+    X(read) X(read1) X(readable) X(readinto) X(readinto1) X(readline) X(readlines) X(secret) \
+    X(seek) X(seekable) X(strict) X(suffix) X(target) X(tell) X(tempdir) X(template) X(text) \
+    X(truncate) X(writable) X(write) X(writelines) X(backup) X(follow) X(signals) X(source) \
+    X(_get_candidate_names) X(__module__) X(__enter__) X(__exit__) X(_finalizing) X(dirs)
+/* clang-format on */
 
 enum mpy_name {
 #define MPY_NAME_ENUM(name) N_##name,

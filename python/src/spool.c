@@ -377,11 +377,14 @@ static PyObject *forward(PyObject *self, enum mpy_name name, PyObject *args) {
     static PyObject *forward_##name(PyObject *self, PyObject *args) {                              \
         return forward(self, N_##name, args);                                                      \
     }
+/* clang-format off */
 #define FORWARDED(X)                                                                               \
     X(detach)                                                                                      \
     X(flush)                                                                                       \
-    X(isatty) X(read) X(read1) X(readable) X(readinto) X(readinto1) X(readline) X(readlines)       \
-        X(seek) X(seekable) X(tell) X(writable)
+    X(isatty)                                                                                      \
+    X(read) X(read1) X(readable) X(readinto) X(readinto1) X(readline) X(readlines) X(seek)         \
+        X(seekable) X(tell) X(writable)
+/* clang-format on */
 FORWARDED(FORWARD)
 
 static PyObject *close_spool(PyObject *self, PyObject *args) {
