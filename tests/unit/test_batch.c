@@ -24,7 +24,6 @@ static int replace_marks(void *context, const mayfly_batch *batch, mayfly_error 
     const char *by = context;
     char *text = NULL;
     size_t size = 0;
-    mayfly_auto(mayfly_file) out = NULL;
     text = mft_read(batch->path, &size);
     for (size_t i = 0; i < size; i++)
         if (text[i] == '#')

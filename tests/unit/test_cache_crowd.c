@@ -319,6 +319,7 @@ static long sweep_kills(const char *path, int named) {
 static void P2_killed_before_every_call_there_is_a_right_value_or_a_miss(void **state) {
     (void)state;
     mayfly_auto(mayfly_cache) any = open_cache(NULL); /* skips without libsodium */
+    assert_non_null(any);
     char *path = mft_path("kept");
     long kills = 0;
     for (int named = 0; named < 2; named++)
@@ -360,6 +361,7 @@ static void P2_every_refused_call_is_told_and_does_no_harm(void **state) {
     (void)state;
     static const int codes[] = {-EIO, -ENOSPC, -EACCES, -EMFILE, -ENOMEM};
     mayfly_auto(mayfly_cache) any = open_cache(NULL); /* skips without libsodium */
+    assert_non_null(any);
     char *path = mft_path("kept");
     for (size_t c = 0; c < sizeof codes / sizeof *codes; c++)
         for (int named = 0; named < 2; named++)
@@ -383,6 +385,7 @@ static int use_temporary(int *closing, mayfly_error *error) {
 static void P2_a_temporary_cache_that_fails_leaves_nothing(void **state) {
     (void)state;
     mayfly_auto(mayfly_cache) any = open_cache(NULL); /* skips without libsodium */
+    assert_non_null(any);
     mft_ok(mayfly_cache_close(&any, &mft_error));
     static const int codes[] = {-ENOSPC, -EMFILE, -ENOMEM};
     for (size_t c = 0; c < sizeof codes / sizeof *codes; c++)
