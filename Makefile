@@ -4,6 +4,8 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 BUILD ?= build
 MESONFLAGS ?=
+# The Python that the package is built for.
+PYTHON ?= /usr/bin/python3
 
 NEEDS_MESON = command -v meson >/dev/null && command -v ninja >/dev/null || { \
 	echo "meson or ninja is missing: scripts/setup installs what building needs" >&2; exit 1; }
@@ -18,7 +20,7 @@ all: $(BUILD)/build.ninja
 
 $(BUILD)/build.ninja:
 	@$(NEEDS_MESON)
-	meson setup $(BUILD) --prefix=$(PREFIX) $(MESONFLAGS)
+	meson setup $(BUILD) --prefix=$(PREFIX) -Dpython=$(PYTHON) $(MESONFLAGS)
 
 setup:
 	@scripts/setup
@@ -43,6 +45,7 @@ bench:
 	bench/run_capture $(BUILD)
 	bench/run_cache $(BUILD)
 	bench/run_chunk $(BUILD)
+	bench/run_python $(BUILD)
 
 install: all
 	meson configure $(BUILD) -Dprefix=$(PREFIX)
@@ -87,7 +90,8 @@ valgrind: all
 musl:
 	@$(NEEDS_MESON)
 	[ -f build-musl/build.ninja ] || CC=musl-gcc meson setup build-musl -Dcli=false \
-		-Dexamples=false -Dsecret=disabled -Djson=disabled -Dcmocka=disabled
+		-Dexamples=false -Dpython_module=disabled -Dsecret=disabled -Djson=disabled \
+		-Dcmocka=disabled
 	ninja -C build-musl
 	tests/run build-musl
 

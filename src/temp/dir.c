@@ -77,6 +77,7 @@ int mayfly_temporary_directory_sized(size_t options_size, const mayfly_dir_optio
         .near = known.near,
         .fallback_dirs = known.fallback_dirs,
         .permissions = known.permissions == 0 ? 0700 : known.permissions,
+        .random = known.random,
     };
     r = mfi_request_check(&request, error);
     if (r < 0)

@@ -396,7 +396,9 @@ int mayfly_file_fd(mayfly_file *file, mayfly_error *error) {
     if (r < 0)
         return r;
     const int fd = file->store.disk.fd;
-    const off_t at = mfi_sys.lseek(fd, (off_t)file->position, SEEK_SET);
+    /* Its offset is the start as long as nobody but us had it. */
+    const int there = file->position == 0 && (file->flags & MFI_FD_SHOWN) == 0;
+    const off_t at = there ? 0 : mfi_sys.lseek(fd, (off_t)file->position, SEEK_SET);
     if (at < 0)
         return mfi_fail_call(error, (int)at, "lseek", mfi_file_label(file), -1);
     file->flags |= MFI_FD_SHOWN;

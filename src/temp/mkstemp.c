@@ -22,6 +22,7 @@ static int read_options(struct mfi_request *request, uint32_t permissions, size_
         .near = known.near,
         .fallback_dirs = known.fallback_dirs,
         .permissions = known.permissions == 0 ? permissions : known.permissions,
+        .random = known.random,
     };
     return mfi_request_check(request, error);
 }

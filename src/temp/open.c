@@ -157,6 +157,7 @@ static int make_request(const mayfly_file_options *options, const char *name,
         .near = options->near,
         .fallback_dirs = options->fallback_dirs,
         .permissions = mfi_file_permissions(options),
+        .random = options->random,
     };
     return mfi_request_check(request, error);
 }

@@ -10,6 +10,9 @@
 
 enum { RANDOM_ATTEMPTS = 100, GIVEN_ATTEMPTS = 10000, NAME_SIZE = 256 };
 
+/* Fewer than that, and names would be met with by chance. */
+enum { LEAST_RANDOM = 8 };
+
 /* A given name grows by "_9999" at the most. */
 enum { GIVEN_ROOM = 5 };
 
@@ -24,10 +27,16 @@ static int check_given_name(const struct mfi_request *request, mayfly_error *err
     return 0;
 }
 
+/* How many random characters its name has. */
+static size_t random_of(const struct mfi_request *request) {
+    return request->random == 0 ? MFI_NAME_RANDOM : request->random;
+}
+
 int mfi_request_check(const struct mfi_request *request, mayfly_error *error) {
     int r = 0;
     if (request->prefix == mayfly_gettempprefix() && request->suffix[0] == '\0' &&
-        request->name == NULL && request->dir == NULL && (request->permissions & ~07777u) == 0)
+        request->name == NULL && request->dir == NULL && request->random == 0 &&
+        (request->permissions & ~07777u) == 0)
         return 0; /* the usual one */
     r = mfi_check_name_part("prefix", request->prefix, error);
     if (r == 0)
@@ -36,10 +45,13 @@ int mfi_request_check(const struct mfi_request *request, mayfly_error *error) {
         r = check_given_name(request, error);
     if (r < 0)
         return r;
-    if (strlen(request->prefix) + strlen(request->suffix) > NAME_SIZE - 1 - MFI_NAME_RANDOM)
+    if (random_of(request) < LEAST_RANDOM || random_of(request) > MFI_NAME_RANDOM)
+        return mfi_fail(error, -EINVAL, "random", NULL, "%u is not between %d and %d",
+                        request->random, LEAST_RANDOM, MFI_NAME_RANDOM);
+    if (strlen(request->prefix) + strlen(request->suffix) > NAME_SIZE - 1 - random_of(request))
         return mfi_fail(error, -EINVAL, "prefix", request->prefix,
-                        "with its suffix longer than the %d bytes that a name has for both",
-                        NAME_SIZE - 1 - MFI_NAME_RANDOM);
+                        "with its suffix longer than the %zu bytes that a name has for both",
+                        NAME_SIZE - 1 - random_of(request));
     if ((request->permissions & ~07777u) != 0)
         return mfi_fail(error, -EINVAL, "permissions", NULL, "0%o is no file mode",
                         (unsigned)request->permissions);
@@ -152,7 +164,10 @@ int mfi_request_name(const struct mfi_request *request, unsigned attempt, char *
     const size_t prefix = strlen(request->prefix);
     const size_t suffix = strlen(request->suffix);
     memcpy(name, request->prefix, prefix);
-    const int r = mfi_random_name(name + prefix);
-    memcpy(name + prefix + MFI_NAME_RANDOM, request->suffix, suffix + 1);
+    char random[MFI_NAME_RANDOM + 1];
+    const int r = mfi_random_name(random);
+    const size_t count = random_of(request);
+    memcpy(name + prefix, random, count);
+    memcpy(name + prefix + count, request->suffix, suffix + 1);
     return r;
 }

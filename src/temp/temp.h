@@ -55,6 +55,7 @@ struct mfi_request {
     const char *near;
     const char *const *fallback_dirs; /* or NULL */
     uint32_t permissions;
+    unsigned random; /* random characters of the name; 0: MFI_NAME_RANDOM */
 };
 
 /* Checks all parts. -EINVAL with a sentence. */

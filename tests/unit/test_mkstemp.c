@@ -29,6 +29,19 @@ static void L1_mkstemp_makes_a_0600_file_that_is_closed_on_exec(void **state) {
     free(path);
 }
 
+static void L1_a_name_may_have_as_few_random_characters_as_tempfiles(void **state) {
+    (void)state;
+    char *path = NULL;
+    mft_ok(mayfly_mkdtemp(&(mayfly_name_options){.prefix = "", .random = 8}, &path, &mft_error));
+    assert_int_equal(strlen(strrchr(path, '/') + 1), 8);
+    assert_int_equal(rmdir(path), 0);
+    free(path);
+    static const unsigned bad[] = {1, 7, 14, 255};
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(mayfly_mkdtemp(&(mayfly_name_options){.random = bad[i]}, &path, NULL),
+                         -EINVAL);
+}
+
 static void L1_the_mode_holds_whatever_the_umask_is(void **state) {
     (void)state;
     static const unsigned umasks[] = {0, 022, 077, 0277, 0777};
@@ -273,6 +286,7 @@ static void names_never_wait_for_the_kernels_pool_at_early_boot(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         MFT(L1_mkstemp_makes_a_0600_file_that_is_closed_on_exec),
+        MFT(L1_a_name_may_have_as_few_random_characters_as_tempfiles),
         MFT(L1_the_mode_holds_whatever_the_umask_is),
         MFT(L2_mkdtemp_gives_an_absolute_path),
         MFT(L3_mktemp_invents_a_name_and_makes_nothing),

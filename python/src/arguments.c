@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Arguments that come from Python, and errors that go there.
+ *
+ * Rejected: PyArg_ParseTupleAndKeywords. With ten keywords it costs as much as creating the file.
+ */
+#include "core.h"
+
+#include <errno.h>
+#include <string.h>
+
+static int find(const struct mpy_state *state, const struct mpy_signature *signature,
+                PyObject *key) {
+    for (int i = 0; i < signature->count; i++)
+        if (state->n[signature->names[i]] == key)
+            return i;
+    for (int i = 0; i < signature->count; i++) /* a name that was put together at run time */
+        if (PyUnicode_Compare(state->n[signature->names[i]], key) == 0)
+            return i;
+    return -1;
+}
+
+static int put(const struct mpy_state *state, const struct mpy_signature *signature, PyObject *key,
+               PyObject *value, PyObject **out) {
+    const int at = find(state, signature, key);
+    if (at < 0) {
+        if (!PyErr_Occurred())
+            PyErr_Format(PyExc_TypeError, "%s() got an unexpected keyword argument %R",
+                         signature->function, key);
+        return -1;
+    }
+    if (out[at] != NULL) {
+        PyErr_Format(PyExc_TypeError, "%s() got multiple values for argument %R",
+                     signature->function, key);
+        return -1;
+    }
+    out[at] = value;
+    return 0;
+}
+
+static int put_positional(const struct mpy_signature *signature, PyObject *const *args,
+                          Py_ssize_t nargs, PyObject **out) {
+    if (nargs > signature->positional) {
+        PyErr_Format(PyExc_TypeError, "%s() takes at most %d positional arguments (%zd given)",
+                     signature->function, signature->positional, nargs);
+        return -1;
+    }
+    for (int i = 0; i < signature->count; i++)
+        out[i] = i < nargs ? args[i] : NULL;
+    return 0;
+}
+
+int mpy_parse(const struct mpy_state *state, const struct mpy_signature *signature,
+              PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames, PyObject **out) {
+    int r = put_positional(signature, args, nargs, out);
+    const Py_ssize_t keywords = kwnames == NULL ? 0 : PyTuple_GET_SIZE(kwnames);
+    for (Py_ssize_t i = 0; r == 0 && i < keywords; i++)
+        r = put(state, signature, PyTuple_GET_ITEM(kwnames, i), args[nargs + i], out);
+    return r;
+}
+
+int mpy_parse_tuple(const struct mpy_state *state, const struct mpy_signature *signature,
+                    PyObject *args, PyObject *kwargs, PyObject **out) {
+    int r = put_positional(signature, &PyTuple_GET_ITEM(args, 0), PyTuple_GET_SIZE(args), out);
+    PyObject *key = NULL, *value = NULL;
+    Py_ssize_t at = 0;
+    while (r == 0 && kwargs != NULL && PyDict_Next(kwargs, &at, &key, &value))
+        r = put(state, signature, key, value, out);
+    return r;
+}
+
+/* ---- texts and numbers ------------------------------------------------------------------------
+ */
+
+static int check_nul(const char *text, Py_ssize_t size) {
+    if (strlen(text) == (size_t)size)
+        return 0;
+    PyErr_SetString(PyExc_ValueError, "embedded null byte");
+    return -1;
+}
+
+int mpy_text_from(PyObject *object, struct mpy_text *ret) {
+    *ret = (struct mpy_text){NULL, NULL};
+    if (object == NULL || object == Py_None)
+        return 0;
+    Py_ssize_t size = 0;
+    if (PyUnicode_Check(object) && PyUnicode_IS_ASCII(object)) {
+        ret->text = PyUnicode_AsUTF8AndSize(object, &size);
+        ret->owner = object;
+        Py_INCREF(object);
+        return ret->text == NULL ? -1 : check_nul(ret->text, size);
+    }
+    PyObject *path = PyOS_FSPath(object); /* a TypeError for what is none */
+    PyObject *bytes = path;
+    if (path != NULL && PyUnicode_Check(path)) {
+        bytes = PyUnicode_EncodeFSDefault(path);
+        Py_DECREF(path);
+    }
+    if (bytes == NULL)
+        return -1;
+    ret->owner = bytes;
+    ret->text = PyBytes_AS_STRING(bytes);
+    return check_nul(ret->text, PyBytes_GET_SIZE(bytes));
+}
+
+void mpy_text_end(struct mpy_text *text) {
+    Py_CLEAR(text->owner);
+}
+
+int mpy_string_from(PyObject *object, const char *what, const char **ret) {
+    *ret = NULL;
+    if (object == NULL || object == Py_None)
+        return 0;
+    if (!PyUnicode_Check(object)) {
+        PyErr_Format(PyExc_TypeError, "%s must be str or None, not %.100s", what,
+                     Py_TYPE(object)->tp_name);
+        return -1;
+    }
+    *ret = PyUnicode_AsUTF8(object);
+    return *ret == NULL ? -1 : 0;
+}
+
+int mpy_number(PyObject *object, uint64_t *ret) {
+    *ret = 0;
+    if (object == NULL || object == Py_None)
+        return 0;
+    PyObject *number = PyNumber_Index(object);
+    if (number == NULL)
+        return -1;
+    *ret = PyLong_AsUnsignedLongLong(number);
+    Py_DECREF(number);
+    return PyErr_Occurred() ? -1 : 0;
+}
+
+int mpy_truth(PyObject *object, int missing) {
+    return object == NULL ? missing : PyObject_IsTrue(object);
+}
+
+/* ---- errors -----------------------------------------------------------------------------------
+ */
+
+/* Options that the library refuses are values; what the system says about files is an OSError. */
+static int about_options(const mayfly_error *error) {
+    static const char *const parts[] = {"prefix", "suffix",    "mode",        "name",
+                                        "random", "buffering", "permissions", "dir"};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (strcmp(error->operation, parts[i]) == 0)
+            return 1;
+    return 0;
+}
+
+PyObject *mpy_raise(const struct mpy_state *state, int code, const mayfly_error *error) {
+    if (code == -ENOMEM)
+        return PyErr_NoMemory();
+    if (code == -EINVAL && about_options(error)) {
+        PyErr_SetString(PyExc_ValueError, error->message);
+        return NULL;
+    }
+    PyObject *type = code > -4096 ? PyExc_OSError : state->Error;
+    const int number = code > -4096 ? -code : code;
+    PyObject *path = error->path[0] == '\0' ? NULL : PyUnicode_DecodeFSDefault(error->path);
+    if (error->path[0] != '\0' && path == NULL)
+        PyErr_Clear();
+    PyObject *message = PyUnicode_DecodeFSDefault(error->message);
+    PyObject *args = message == NULL ? NULL
+                     : path == NULL  ? Py_BuildValue("iO", number, message)
+                                     : Py_BuildValue("iOO", number, message, path);
+    PyObject *exception = args == NULL ? NULL : PyObject_CallObject(type, args);
+    if (exception != NULL)
+        PyErr_SetObject((PyObject *)Py_TYPE(exception), exception);
+    Py_XDECREF(exception);
+    Py_XDECREF(args);
+    Py_XDECREF(message);
+    Py_XDECREF(path);
+    return NULL;
+}
+
+int mpy_tell_end(const struct mpy_state *state, int code, const mayfly_error *error) {
+    if (code >= 0)
+        return 0;
+    if (code == MAYFLY_E_REPLACED)
+        return PyErr_WarnEx(PyExc_RuntimeWarning, error->message, 1);
+    (void)mpy_raise(state, code, error);
+    return -1;
+}

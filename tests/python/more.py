@@ -1,0 +1,382 @@
+# SPDX-License-Identifier: MIT
+"""What mayfly.tempfile has of CPython's newest, and what it has beyond that."""
+import io
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import threading
+
+import mayfly
+import mayfly.tempfile as tempfile
+
+from run import case, main, raises, script
+
+
+@case
+def everything_of_CPythons_module_is_there():
+    out = script("""
+        import tempfile, inspect, mayfly.tempfile as ours
+        for name in tempfile.__all__:
+            assert hasattr(ours, name), name
+        assert set(tempfile.__all__) == set(ours.__all__)
+        import sys
+        names = ["mkstemp", "mkdtemp", "mktemp", "TemporaryFile", "NamedTemporaryFile"]
+        if sys.version_info >= (3, 10):  # before, classes in C had no signature
+            names.append("TemporaryDirectory")
+        for name in names:
+            wanted = [p for p in inspect.signature(getattr(tempfile, name)).parameters]
+            have = [p for p in inspect.signature(getattr(ours, name)).parameters]
+            assert [p for p in have if p in wanted] == wanted, (name, have, wanted)
+        print("fine")
+    """)
+    assert out == "fine\n", out
+
+
+@case
+def delete_on_close_False_leaves_the_file_until_the_scope_ends():
+    with tempfile.NamedTemporaryFile(delete_on_close=False) as file:
+        file.write(b"data")
+        file.close()
+        assert pathlib.Path(file.name).read_bytes() == b"data"
+    assert not os.path.exists(file.name)
+    file = tempfile.NamedTemporaryFile(delete_on_close=False)
+    name = file.name
+    file.close()
+    assert os.path.exists(name)
+    del file
+    assert not os.path.exists(name)
+
+
+@case
+def delete_False_leaves_it():
+    with tempfile.NamedTemporaryFile(delete=False, delete_on_close=False) as file:
+        file.write(b"x")
+    assert os.path.getsize(file.name) == 1
+    os.unlink(file.name)
+    with tempfile.TemporaryDirectory(delete=False) as path:
+        pass
+    assert os.path.isdir(path)
+    os.rmdir(path)
+    kept = tempfile.TemporaryDirectory(delete=False)
+    kept.cleanup()  # asked for by name, it is removed all the same
+    assert not os.path.exists(kept.name)
+
+
+@case
+def a_wrapper_is_a_path_and_a_file():
+    with tempfile.NamedTemporaryFile("w+", encoding="utf-8", suffix=".txt") as file:
+        print("hello", file=file, flush=True)
+        assert os.fspath(file) == file.name and pathlib.Path(file).suffix == ".txt"
+        assert open(file, encoding="utf-8").read() == "hello\n"
+        assert isinstance(file.file, io.TextIOWrapper) and file.encoding == "utf-8"
+        assert os.path.samestat(os.stat(file), os.fstat(file.fileno()))
+        file.note = 1
+        assert file.note == 1 and file.__dict__ == {"note": 1}
+        with raises(AttributeError):
+            file.no_such_attribute
+    assert file.closed
+
+
+@case
+def files_are_io_s_own():
+    for mode, buffering, kind in (
+            ("w+b", -1, io.BufferedRandom), ("wb", -1, io.BufferedWriter),
+            ("rb", -1, io.BufferedReader), ("w+b", 0, io.FileIO), ("w+", -1, io.TextIOWrapper),
+            ("ab", -1, io.BufferedWriter), ("xb", -1, io.BufferedWriter)):
+        with tempfile.TemporaryFile(mode, buffering) as file:
+            assert isinstance(file, kind), (mode, file)
+            assert isinstance(file.fileno(), int)
+    with tempfile.TemporaryFile("w+", buffering=1, newline="\r\n") as file:
+        assert file.line_buffering
+        file.write("a\n")
+        assert os.pread(file.fileno(), 10, 0) == b"a\r\n"
+    for bad in ({"mode": "w", "buffering": 0}, {"mode": "wb", "encoding": "utf-8"},
+                {"mode": "wbt"}, {"mode": ""}, {"mode": "wb", "newline": "\n"}):
+        with raises(ValueError):
+            tempfile.TemporaryFile(**bad)
+
+
+@case
+def classes_can_be_derived_from():
+    class Spool(tempfile.SpooledTemporaryFile):
+        extra = 1
+
+        def write(self, data):
+            return super().write(data.upper())
+
+    class Directory(tempfile.TemporaryDirectory):
+        def __init__(self):
+            super().__init__(prefix="derived-")
+            self.entered = False
+
+        def __enter__(self):
+            self.entered = True
+            return pathlib.Path(super().__enter__())
+    with Spool(max_size=3) as spool:
+        spool.write(b"abcd")
+        spool.seek(0)
+        assert spool.read() == b"ABCD"
+        spool.attribute = 2
+    with Directory() as path:
+        assert path.name.startswith("derived-")
+    assert not path.exists()
+
+
+@case
+def the_wrapper_can_be_derived_from_and_put_over_any_file():
+    class Response(tempfile._TemporaryFileWrapper):  # as urllib.response does
+        def __init__(self, file):
+            super().__init__(file, "<response>", delete=False)
+            self.file_too = file
+
+        def __exit__(self, *args):
+            self.close()
+    with Response(io.BytesIO(b"a\nb\n")) as response:
+        assert list(response) == [b"a\n", b"b\n"] and response.name == "<response>"
+    assert response.closed
+    fd, path = tempfile.mkstemp()
+    with tempfile._TemporaryFileWrapper(open(fd, "wb"), path) as file:
+        file.write(b"x")
+    assert not os.path.exists(path)
+    fd, path = tempfile.mkstemp()
+    file = tempfile._TemporaryFileWrapper(open(fd, "wb"), path)
+    os.rename(path, path + ".old")
+    os.mkdir(path)
+    file.close()
+    os.rmdir(path)
+    os.unlink(path + ".old")
+    with raises(AttributeError):
+        tempfile._TemporaryFileWrapper.__new__(tempfile._TemporaryFileWrapper).close()
+    with tempfile.NamedTemporaryFile() as file:
+        assert isinstance(file, tempfile._TemporaryFileWrapper)
+
+    class Error(OSError, Response):  # as urllib.error does
+        def __init__(self, file):
+            Response.__init__(self, file)
+    assert Error(io.BytesIO(b"x")).read() == b"x"
+
+
+@case
+def persist_gives_a_permanent_name():
+    with tempfile.TemporaryDirectory() as base:
+        target = os.path.join(base, "result.csv")
+        with tempfile.NamedTemporaryFile("w", dir=base) as file:
+            file.write("a,b\n")
+            assert file.persist(target, durable=True) == target
+            file.write("1,2\n")
+        assert pathlib.Path(target).read_text() == "a,b\n1,2\n"
+        assert os.listdir(base) == ["result.csv"]
+        with tempfile.TemporaryFile(dir=base) as nameless:
+            nameless.write(b"new")
+            with raises(FileExistsError):
+                mayfly.persist(nameless, target, overwrite=False)
+            mayfly.persist(nameless, target)
+        assert pathlib.Path(target).read_bytes() == b"new"
+        with raises(ValueError):
+            mayfly.persist(nameless, target)
+
+
+@case
+def keep_has_it_stay():
+    with tempfile.NamedTemporaryFile() as file, tempfile.TemporaryDirectory() as base:
+        file.keep()
+        assert file.delete is False
+    assert os.path.exists(file.name) and not os.path.exists(base)
+    os.unlink(file.name)
+    with tempfile.NamedTemporaryFile(delete=False) as file:
+        file.delete = True
+    assert not os.path.exists(file.name)
+    directory = tempfile.TemporaryDirectory()
+    with directory:
+        directory.keep()
+    assert os.path.isdir(directory.name)
+    directory.cleanup()
+
+
+@case
+def max_bytes_is_a_limit():
+    with tempfile.TemporaryFile(max_bytes=10, buffering=0) as file:
+        assert file.write(b"12345678") == 8
+        with raises(OSError):
+            file.write(b"12345678")
+        file.seek(0)
+        assert file.read() == b"12345678"
+
+
+@case
+def a_secret_is_not_on_the_disk():
+    try:
+        file = tempfile.TemporaryFile("w+", secret=True, encoding="utf-8")
+    except OSError as why:
+        from run import Skip
+        raise Skip(str(why))
+    with file:
+        file.write("pass word")
+        file.seek(0)
+        assert file.read() == "pass word"
+        with raises(OSError):
+            file.fileno()
+    with raises(ValueError):
+        tempfile.NamedTemporaryFile(secret=True)
+
+
+@case
+def replace_is_all_or_nothing():
+    with tempfile.TemporaryDirectory() as base:
+        target = pathlib.Path(base, "settings")
+        target.write_text("old")
+        with raises(ZeroDivisionError):
+            with mayfly.replace(target, "w") as file:
+                file.write("half of")
+                1 / 0
+        assert target.read_text() == "old"
+        with mayfly.replace(target, "w", backup="settings~", durable=True) as file:
+            file.write("new")
+            assert target.read_text() == "old"
+        assert target.read_text() == "new"
+        assert pathlib.Path(base, "settings~").read_text() == "old"
+        with raises(FileExistsError):
+            mayfly.replace(target, overwrite=False)
+        begun = mayfly.replace(target, "wb")
+        begun.file.write(b"never")
+        begun.abort()
+        begun = mayfly.replace(target, "wb")
+        begun.file.write(b"by hand")
+        begun.commit()
+        with raises(ValueError):
+            begun.commit()
+        assert target.read_bytes() == b"by hand"
+        assert sorted(os.listdir(base)) == ["settings", "settings~"]
+
+
+@case
+def workspace_carries_results_out():
+    with tempfile.TemporaryDirectory() as base:
+        source, target = pathlib.Path(base, "in"), pathlib.Path(base, "out")
+        source.write_text("abc")
+        with mayfly.workspace(prefix="w-") as work:
+            work.copy_in(source, "input")
+            pathlib.Path(work, "result").write_text(
+                pathlib.Path(work.path, "input").read_text().upper())
+            work.carry_out("result", target)
+            assert not target.exists()
+        assert target.read_text() == "ABC" and not os.path.exists(work.path)
+        with raises(ZeroDivisionError):
+            with mayfly.workspace(keep_on_error=True) as work:
+                1 / 0
+        assert os.path.isdir(work)
+        os.rmdir(work)
+        with raises(FileNotFoundError):
+            with mayfly.workspace() as work:
+                work.carry_out("missing", target)
+        assert not os.path.exists(work) and target.read_text() == "ABC"
+
+
+@case
+def manager_ends_all_of_them():
+    with mayfly.Manager() as manager:
+        file = manager.file(suffix=".csv")
+        path = manager.dir(prefix="d-").name
+        assert len(manager) == 2 and os.path.exists(file.name)
+    assert not os.path.exists(file.name) and not os.path.exists(path) and len(manager) == 0
+
+
+@case
+def install_replaces_the_module():
+    out = script("""
+        import mayfly, sys
+        mayfly.install()
+        import tempfile, mayfly.tempfile
+        assert tempfile is mayfly.tempfile
+        import zipfile, shutil, subprocess
+        mayfly.uninstall()
+        import tempfile as plain
+        assert plain is not mayfly.tempfile
+        print("fine")
+    """)
+    assert out == "fine\n", out
+
+
+@case
+def m_mayfly_runs_a_script_with_tempfile_replaced():
+    with tempfile.TemporaryDirectory() as base:
+        path = pathlib.Path(base, "script.py")
+        pathlib.Path(base, "beside.py").write_text("value = 5\n")
+        path.write_text("import sys, tempfile, beside\n"
+                        "if __name__ == '__main__':\n"
+                        "    print(tempfile.__name__, sys.argv[1:], beside.value)\n"
+                        "    sys.exit(7)\n")
+        for where in ([str(path)], ["-m", "script"], ["-c", path.read_text()]):
+            done = subprocess.run([sys.executable, "-m", "mayfly", *where, "a", "b"], cwd=base,
+                                  stdout=subprocess.PIPE, text=True)
+            assert done.returncode == 7
+            assert done.stdout == "mayfly.tempfile ['a', 'b'] 5\n", done.stdout
+        done = subprocess.run([sys.executable, "-m", "mayfly"], stderr=subprocess.PIPE)
+        assert done.returncode == 2 and b"script.py" in done.stderr
+
+
+@case
+def many_threads_at_once():
+    failed = []
+
+    def work():
+        try:
+            for i in range(50):
+                with tempfile.NamedTemporaryFile() as file, tempfile.TemporaryDirectory() as path, \
+                        tempfile.SpooledTemporaryFile(max_size=10) as spool:
+                    file.write(b"x" * i)
+                    spool.write(b"x" * i)
+                    os.mkdir(os.path.join(path, "d"))
+        except BaseException as error:
+            failed.append(error)
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == [], failed
+
+
+@case
+def nothing_grows():
+    """What is made and ended a hundred times leaves no object behind."""
+    import gc
+
+    def round_():
+        for _ in range(100):
+            with tempfile.NamedTemporaryFile("w+") as file, tempfile.TemporaryDirectory(), \
+                    tempfile.SpooledTemporaryFile(4) as spool, tempfile.TemporaryFile():
+                file.write("x")
+                spool.write(b"12345")
+            os.close(tempfile.mkstemp(dir=base)[0])
+            try:
+                tempfile.mkstemp(prefix="a/b")
+            except ValueError:
+                pass
+        gc.collect()
+        return sys.getallocatedblocks()
+    with tempfile.TemporaryDirectory() as base:
+        sizes = [round_() for _ in range(15)]  # caches fill at first
+        assert sizes[-1] - sizes[-4] < 50, sizes
+
+
+@case
+def it_works_in_a_sub_interpreter():
+    try:
+        import _xxsubinterpreters as interpreters
+    except ImportError:
+        from run import Skip
+        raise Skip("this Python has no module for sub-interpreters")
+    for _ in range(2):
+        other = interpreters.create()
+        interpreters.run_string(other, "import mayfly.tempfile as t\n"
+                                       "with t.NamedTemporaryFile() as f: f.write(b'x')\n"
+                                       "with t.TemporaryDirectory(): pass\n")
+        interpreters.destroy(other)
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(b"x")
+
+
+main()

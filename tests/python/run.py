@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: MIT
+"""Tests that are functions: each prints "ok" or "not ok" with its name."""
+import contextlib
+import os
+import subprocess
+import sys
+import textwrap
+import traceback
+
+cases = []
+
+
+def case(function):
+    cases.append(function)
+    return function
+
+
+class Skip(Exception):
+    """This machine lacks what the test needs."""
+
+
+def main():
+    parent = os.getpid()
+    for function in cases:
+        name = "python_" + function.__name__
+        try:
+            function()
+        except Skip as why:
+            print("skip", name, why)
+        except BaseException:
+            if os.getpid() != parent:
+                raise
+            print("not ok", name)
+            print(textwrap.indent(traceback.format_exc(), "    "))
+        else:
+            print("ok", name)
+        sys.stdout.flush()
+
+
+@contextlib.contextmanager
+def raises(*kinds):
+    try:
+        yield
+    except kinds:
+        return
+    raise AssertionError(f"none of {kinds} was raised")
+
+
+def fork(work):
+    """Has a child do it; returns what it ended with. The child ends as a program does."""
+    sys.stdout.flush()
+    pid = os.fork()
+    if pid != 0:
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    work()
+    os._exit(99)
+
+
+def script(text, *args):
+    """Runs a piece of Python in a process of its own; returns what it says, errors included."""
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(text), *args],
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert done.returncode == 0, done.stdout
+    return done.stdout
