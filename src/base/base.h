@@ -227,8 +227,18 @@ struct mfi_scan {
 enum mfi_scan_result mfi_scan(struct mfi_scan *scan, const char *data, size_t size, uint64_t most,
                               bool last);
 
-/* Whether all is UTF-8 (RFC 3629); if not, where the first sequence begins that is none. */
-bool mfi_is_utf8(const char *data, size_t size, size_t *ret_bad);
+/* Of UTF-8 (RFC 3629) alone and of ASCII: */
+enum {
+    MFI_SURROGATES = 1, /* lone surrogates are characters, too */
+    MFI_STOP_AT_CR = 2
+};
+/* How many bytes at the start are whole characters. */
+size_t mfi_utf8_run(const char *data, size_t size, unsigned flags);
+size_t mfi_ascii_run(const char *data, size_t size, unsigned flags);
+/* The length that a first byte announces, and the range of the byte after it, which is where
+ * overlong forms, surrogates and what is beyond the end are told (Unicode 15, table 3-7); 0: no
+ * first byte. */
+size_t mfi_utf8_announced(unsigned char first, unsigned char *low, unsigned char *high);
 /* A character, or a lone surrogate, in up to 4 bytes; gives how many. */
 size_t mfi_put_utf8(uint32_t point, char *out);
 

@@ -125,12 +125,12 @@ mayfly_value mfi_text_new(mayfly_doc *doc, mayfly_kind kind, const char *data, s
 }
 
 mayfly_value mayfly_str_new(mayfly_doc *doc, const char *text, size_t size) {
-    size_t bad = 0;
     if (size == MAYFLY_ALL)
         size = strlen(text);
-    if (mfi_is_str_utf8(text, size, &bad))
+    const size_t good = mfi_utf8_run(text, size, MFI_SURROGATES);
+    if (good == size)
         return mfi_text_new(doc, MAYFLY_STR, text, size);
-    (void)mfi_doc_fail(doc, -EILSEQ, "str: byte %zu is not UTF-8", bad);
+    (void)mfi_doc_fail(doc, -EILSEQ, "str: byte %zu is not UTF-8", good);
     return absent;
 }
 

@@ -297,10 +297,9 @@ MAKE(of_float, double v) {
 }
 MAKE(of_text, const char *b, size_t n, const uint8_t *e) {
     struct listing *l = c;
-    size_t bad;
     (void)e;
     l->reason = "it is not UTF-8";
-    return mfi_is_str_utf8(b, n, &bad) ? NOTHING : 0;
+    return mfi_utf8_run(b, n, MFI_SURROGATES) == n ? NOTHING : 0;
 }
 /* A number of more digits than are converted is listed as it stands. */
 MAKE(of_digits, const char *b, size_t n) {

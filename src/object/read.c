@@ -74,9 +74,9 @@ static bool borrows(void *c, size_t size) {
 }
 
 MFI_COLD static mfi_slot make_long_str(void *c, const char *text, size_t size) {
-    size_t bad;
-    if (!mfi_is_str_utf8(text, size, &bad)) {
-        (void)mfi_doc_fail(DOC(c), -EILSEQ, "byte %zu of its text is not UTF-8", bad);
+    const size_t good = mfi_utf8_run(text, size, MFI_SURROGATES);
+    if (good < size) {
+        (void)mfi_doc_fail(DOC(c), -EILSEQ, "byte %zu of its text is not UTF-8", good);
         return 0;
     }
     if ((((struct mfi_reading *)c)->options.flags & MAYFLY_BORROW) && borrows(c, size))

@@ -350,8 +350,6 @@ MFI_INLINE mayfly_value mfi_float_new(mayfly_doc *doc, double value) {
     return MFI_LIKELY(mfi_float_word(value, &v)) ? v : mfi_float_node(doc, value);
 }
 
-/* Whether bytes are UTF-8, lone surrogates allowed (utf8.c); *ret_bad: where not. */
-bool mfi_is_str_utf8(const char *data, size_t size, size_t *ret_bad);
 /* The beginning of bytes from somewhere, as it can stand in a message: one printable line. */
 struct mfi_quoted {
     char text[168];

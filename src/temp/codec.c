@@ -109,33 +109,11 @@ void mfi_codec_close(struct mfi_codec *codec) {
 
 /* ---- UTF-8 ----------------------------------------------------------------------------------- */
 
-/* The length that a first byte announces, and the range of the byte after it (Unicode 15, table
- * 3-7); 0: no first byte. */
-static size_t announced(unsigned char first, unsigned char *low, unsigned char *high) {
-    *low = 0x80;
-    *high = 0xbf;
-    if (first < 0x80)
-        return 1;
-    if (first < 0xc2 || first > 0xf4)
-        return 0;
-    if (first < 0xe0)
-        return 2;
-    if (first == 0xe0)
-        *low = 0xa0;
-    else if (first == 0xed)
-        *high = 0x9f;
-    else if (first == 0xf0)
-        *low = 0x90;
-    else if (first == 0xf4)
-        *high = 0x8f;
-    return first < 0xf0 ? 3 : 4;
-}
-
 void mfi_utf8_one(const char *in, size_t size, int final, struct mfi_piece *ret,
                   uint32_t *ret_point) {
     unsigned char low, high;
     const unsigned char *bytes = (const unsigned char *)in;
-    const size_t length = announced(bytes[0], &low, &high);
+    const size_t length = mfi_utf8_announced(bytes[0], &low, &high);
     *ret = (struct mfi_piece){.step = MFI_STEP_BAD, .used = 1};
     if (length == 0)
         return;
@@ -160,52 +138,12 @@ void mfi_utf8_one(const char *in, size_t size, int final, struct mfi_piece *ret,
     *ret_point = point;
 }
 
-/* Bytes at the start that are ASCII and no '\r' (if that stops), eight at a time. */
-static size_t ascii_run(const char *in, size_t size, int stop_at_cr) {
-    const uint64_t high = 0x8080808080808080u, ones = 0x0101010101010101u;
-    const uint64_t returns = ones * '\r';
-    size_t i = 0;
-    for (; i + 8 <= size; i += 8) {
-        uint64_t word;
-        memcpy(&word, in + i, 8);
-        const uint64_t cr = word ^ returns;
-        const uint64_t has_cr = stop_at_cr ? (cr - ones) & ~cr & high : 0;
-        if (((word & high) | has_cr) != 0)
-            break;
-    }
-    while (i < size && (unsigned char)in[i] < 0x80 && !(stop_at_cr && in[i] == '\r'))
-        i++;
-    return i;
-}
-
-static size_t utf8_run(const char *in, size_t size, int stop_at_cr) {
-    size_t i = 0;
-    for (;;) {
-        i += ascii_run(in + i, size - i, stop_at_cr);
-        while (i < size && (unsigned char)in[i] >= 0x80) {
-            unsigned char low, high;
-            const unsigned char *b = (const unsigned char *)in + i;
-            const size_t length = announced(b[0], &low, &high);
-            if (length == 0 || length > size - i || b[1] < low || b[1] > high)
-                return i;
-            if ((length > 2 && (b[2] & 0xc0) != 0x80) || (length > 3 && (b[3] & 0xc0) != 0x80))
-                return i;
-            i += length;
-        }
-        if (i >= size || (stop_at_cr && in[i] == '\r'))
-            return i;
-    }
-}
-
-size_t mfi_utf8_valid(const char *in, size_t size) {
-    return utf8_run(in, size, 0);
-}
-
 size_t mfi_decode_same(const struct mfi_codec *codec, const char *in, size_t size, int stop_at_cr) {
+    const unsigned flags = stop_at_cr ? MFI_STOP_AT_CR : 0;
     if (codec->encoding == MFI_UTF8)
-        return utf8_run(in, size, stop_at_cr);
+        return mfi_utf8_run(in, size, flags);
     if (codec->encoding == MFI_LATIN1 || codec->encoding == MFI_ASCII)
-        return ascii_run(in, size, stop_at_cr);
+        return mfi_ascii_run(in, size, flags);
     return 0;
 }
 

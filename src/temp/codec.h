@@ -55,9 +55,6 @@ void mfi_decode_one(struct mfi_codec *codec, const char *in, size_t size, int fi
  * '\r' if `stop_at_cr`: they can be copied. 0 for encodings where that never is so. */
 size_t mfi_decode_same(const struct mfi_codec *codec, const char *in, size_t size, int stop_at_cr);
 
-/* How many bytes at the start of `in` are valid UTF-8, in whole characters. */
-size_t mfi_utf8_valid(const char *in, size_t size);
-
 /* Decodes one character of UTF-8; as mfi_decode_one, and its code point. */
 void mfi_utf8_one(const char *in, size_t size, int final, struct mfi_piece *ret,
                   uint32_t *ret_point);

@@ -156,7 +156,7 @@ int mfi_text_write(mayfly_file *file, const char *data, size_t size, mayfly_erro
         return r;
     /* Most text: UTF-8 into UTF-8 as it is. */
     if (text->codec.encoding == MFI_UTF8 && !text->codec.with_bom && text->held_size == 0 &&
-        text->written_end == NULL && mfi_utf8_valid(data, size) == size)
+        text->written_end == NULL && mfi_utf8_run(data, size, 0) == size)
         return mfi_raw_write(file, data, size, error);
     text->encoded.size = 0;
     r = mark_if_due(&w);

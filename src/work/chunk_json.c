@@ -25,9 +25,7 @@ static int append_string(struct mfi_buffer *to, const char *text) {
         while (good < left && (unsigned char)text[good] >= 0x20 && text[good] != '"' &&
                text[good] != '\\')
             good++;
-        size_t bad = good;
-        if (!mfi_is_utf8(text, good, &bad))
-            good = bad;
+        good = mfi_utf8_run(text, good, 0);
         r = mfi_buffer_append(to, text, good);
         text += good;
         left -= good;

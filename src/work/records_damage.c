@@ -94,11 +94,13 @@ static void find_bad_bytes(const struct mfi_records *records, size_t start, size
     const char *data = records->buffer + start;
     const char *nul =
         mfi_records_look_for(records->options->on_nul) ? memchr(data, '\0', end - start) : NULL;
-    size_t bad = 0;
     at[0] = nul == NULL ? NOWHERE : start + (size_t)(nul - data);
     at[1] = NOWHERE;
-    if (mfi_records_look_for(records->options->on_utf8) && !mfi_is_utf8(data, end - start, &bad))
-        at[1] = start + bad;
+    if (mfi_records_look_for(records->options->on_utf8)) {
+        const size_t good = mfi_utf8_run(data, end - start, 0);
+        if (good < end - start)
+            at[1] = start + good;
+    }
 }
 
 /* The record in which the byte stands, by a scan over those that were not looked through. */

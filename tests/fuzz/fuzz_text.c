@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../../src/temp/codec.h"
+#include "../../src/base/base.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -51,7 +51,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         abort();
     if (mayfly_file_read_all(file, &text, &text_size, NULL) < 0)
         return 0; /* strict, and malformed: read_all gives nothing */
-    if (mfi_utf8_valid(text, text_size) != text_size)
+    if (mfi_utf8_run(text, text_size, 0) != text_size)
         abort();
     if (mayfly_file_seek(file, 0, SEEK_SET, NULL) != 0)
         abort();

@@ -251,7 +251,6 @@ static int is_character(const unsigned char *at, size_t size) {
 
 static void P3_utf8_is_what_RFC_3629_says(void **state) {
     (void)state;
-    size_t bad = 0;
     for (unsigned long n = 0; n < 1ul << 24; n += n < 1ul << 16 ? 1 : 7) {
         const unsigned char bytes[3] = {(unsigned char)(n >> 16), (unsigned char)(n >> 8),
                                         (unsigned char)n};
@@ -263,7 +262,11 @@ static void P3_utf8_is_what_RFC_3629_says(void **state) {
                 good = is_character(bytes, 1) && is_character(bytes + 1, 1) &&
                        is_character(bytes + 2, 1);
         }
-        assert_int_equal(mfi_is_utf8((const char *)bytes + skip, size, &bad), good);
+        assert_int_equal(mfi_utf8_run((const char *)bytes + skip, size, 0) == size, good);
+        const int lone = size == 3 && bytes[0] == 0xed && bytes[1] >= 0xa0 && bytes[1] <= 0xbf &&
+                         (bytes[2] & 0xc0) == 0x80;
+        assert_int_equal(mfi_utf8_run((const char *)bytes + skip, size, MFI_SURROGATES) == size,
+                         good || lone);
     }
     static const char *const four[] = {"\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf", "\xf0\x8f\xbf\xbf",
                                        "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xf1\x80\x80z"};
@@ -273,11 +276,12 @@ static void P3_utf8_is_what_RFC_3629_says(void **state) {
             char text[80];
             memset(text, 'a', sizeof text);
             memcpy(text + at, four[i], 4);
-            assert_int_equal(mfi_is_utf8(text, sizeof text, &bad), i < 2);
-            if (i >= 2)
-                assert_int_equal(bad, at);
-            assert_false(mfi_is_utf8(text, at + 3, &bad));
-            assert_int_equal(bad, at);
+            assert_int_equal(mfi_utf8_run(text, sizeof text, 0), i < 2 ? sizeof text : at);
+            assert_int_equal(mfi_utf8_run(text, at + 3, 0), at);
+            assert_int_equal(mfi_ascii_run(text, sizeof text, 0), at);
+            text[at / 2] = '\r'; /* the first of those that there may be */
+            assert_int_equal(mfi_ascii_run(text, sizeof text, MFI_STOP_AT_CR), at / 2);
+            assert_int_equal(mfi_utf8_run(text, sizeof text, MFI_STOP_AT_CR), at / 2);
         }
     }
 }
