@@ -13,6 +13,7 @@
 #include <Python.h>
 
 #include <mayfly.h>
+#include <sys/types.h>
 
 /* Strings that are compared with and looked up: made once for each interpreter. */
 /* The formatter finds no end with such lists. */
@@ -51,6 +52,7 @@ struct mpy_state {
     PyObject *FileIO, *RawIOBase, *BytesIO, *BufferedRandom, *BufferedReader, *BufferedWriter;
     PyObject *TextIOWrapper, *IOBase;
     PyObject *RawFile, *HandleFile, *Wrapper, *Spooled, *Directory, *Replace, *Workspace, *Manager;
+    PyObject *Batches, *Cache, *Capture, *Chunks;
     PyObject *GenericAlias;
     PyObject *globals;           /* of mayfly.tempfile */
     PyObject *template_;         /* "tmp": the object that `template` is unless somebody sets it */
@@ -103,10 +105,47 @@ int mpy_string_from(PyObject *object, const char *what, const char **ret);
 int mpy_number(PyObject *object, uint64_t *ret);
 int mpy_truth(PyObject *object, int missing);
 
+/* For PyArg_ParseTupleAndKeywords, where an object is made once in a while: "O&" to a mpy_text. */
+int mpy_text_argument(PyObject *object, void *ret);
+/* Which of several words, the last followed by NULL; `text` NULL leaves *ret. -1: a ValueError. */
+int mpy_choice(const char *text, const char *what, const char *const *words, int *ret);
+/* One ASCII character; `text` NULL leaves *ret. -1: a ValueError. */
+int mpy_letter(const char *text, const char *what, char *ret);
+/* object.method(name=value) */
+PyObject *mpy_call_keyword(PyObject *object, const char *method, const char *name, PyObject *value);
+
 /* Raises what the library reported; always NULL. */
 PyObject *mpy_raise(const struct mpy_state *state, int code, const mayfly_error *error);
 /* What a closing has to tell that must not stop a program that runs under CPython's module. */
 int mpy_tell_end(const struct mpy_state *state, int code, const mayfly_error *error);
+
+/* ---- held.c --------------------------------------------------------------------------------- */
+
+/* Zero it, begin it. Entering gives Python's lock back while it waits. */
+struct mpy_gate {
+    PyThread_type_lock lock;
+    unsigned long holder; /* the thread that is inside */
+    pid_t process;
+};
+int mpy_gate_begin(struct mpy_gate *gate);
+int mpy_gate_enter(struct mpy_gate *gate); /* -1: RuntimeError, it would wait for itself */
+void mpy_gate_leave(struct mpy_gate *gate);
+void mpy_gate_end(struct mpy_gate *gate);
+
+/* What an object begins with that holds such a handle; NULL: closed, or not yet open. */
+struct mpy_held {
+    PyObject_HEAD struct mpy_state *state;
+    struct mpy_gate gate;
+    void *handle;
+    int (*end)(void **handle, mayfly_error *error);
+};
+int mpy_held_begin(PyObject *object);              /* first thing in tp_init */
+void mpy_held_end(PyObject *object);               /* in tp_dealloc */
+struct mpy_held *mpy_held_enter(PyObject *object); /* NULL: an exception */
+void mpy_held_leave(struct mpy_held *self);
+PyObject *mpy_held_close(PyObject *object, PyObject *unused);   /* close() */
+PyObject *mpy_held_scope(PyObject *object, PyObject *unused);   /* __enter__() */
+PyObject *mpy_held_scope_end(PyObject *object, PyObject *args); /* __exit__() */
 
 /* ---- site.c --------------------------------------------------------------------------------- */
 
@@ -179,6 +218,10 @@ extern PyMethodDef mpy_directory_methods[];
 int mpy_replace_setup(PyObject *module, struct mpy_state *state);
 int mpy_workspace_setup(PyObject *module, struct mpy_state *state);
 int mpy_manager_setup(PyObject *module, struct mpy_state *state);
+int mpy_batches_setup(PyObject *module, struct mpy_state *state);
+int mpy_cache_setup(PyObject *module, struct mpy_state *state);
+int mpy_capture_setup(PyObject *module, struct mpy_state *state);
+int mpy_chunks_setup(PyObject *module, struct mpy_state *state);
 extern PyMethodDef mpy_more_methods[];
 PyObject *mpy_persist(struct mpy_state *state, PyObject *file, PyObject **values);
 
