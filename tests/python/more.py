@@ -284,6 +284,13 @@ def manager_ends_all_of_them():
 
 
 @case
+def it_works_without_mayfly_tempfile_being_imported():
+    for use in ("mayfly.workspace().close()", "mayfly.Manager().dir()", "mayfly.Manager().file()",
+                "mayfly._core.gettempprefix()", "mayfly._core.mktemp()"):
+        script(f"import mayfly, warnings; warnings.simplefilter('ignore'); {use}")
+
+
+@case
 def install_replaces_the_module():
     out = script("""
         import mayfly, sys
