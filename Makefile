@@ -17,16 +17,16 @@ VALGRIND = valgrind -q --fair-sched=yes --error-exitcode=99 --leak-check=no --su
 
 # A build that is there already goes over to the Python that is named now.
 ifneq ($(origin PYTHON),file)
-CHOOSE_PYTHON = meson configure $(BUILD) -Dpython=$(PYTHON)
+CHOOSE_PYTHON = scripts/for-python $(PYTHON) meson configure $(BUILD) -Dpython=$(PYTHON)
 endif
 
 all: $(BUILD)/build.ninja
 	@$(CHOOSE_PYTHON)
-	ninja -C $(BUILD)
+	scripts/for-python $(PYTHON) ninja -C $(BUILD)
 
 $(BUILD)/build.ninja:
 	@$(NEEDS_MESON)
-	meson setup $(BUILD) --prefix=$(PREFIX) -Dpython=$(PYTHON) $(MESONFLAGS)
+	scripts/for-python $(PYTHON) meson setup $(BUILD) --prefix=$(PREFIX) -Dpython=$(PYTHON) $(MESONFLAGS)
 
 setup:
 	@scripts/setup

@@ -54,10 +54,10 @@ struct mpy_state {
     PyObject *RawFile, *HandleFile, *Wrapper, *Spooled, *Directory, *Replace, *Workspace, *Manager;
     PyObject *Batches, *Cache, *Capture, *Chunks, *Test;
     PyObject *GenericAlias;
-    PyObject *globals;           /* of mayfly.tempfile */
-    PyObject *template_;         /* "tmp": the object that `template` is unless somebody sets it */
-    PyObject *tempdir;           /* what mayfly_settempdir was last given */
-    PyObject *wb_plus, *rb_plus; /* "w+b", "rb+" */
+    PyObject *globals;   /* of mayfly.tempfile */
+    PyObject *template_; /* "tmp": the object that `template` is unless somebody sets it */
+    PyObject *tempdir;   /* what mayfly_settempdir was last given */
+    PyObject *wb_plus;   /* "w+b" */
     Py_ssize_t raw_offset, handle_offset, spool_offset; /* where our part of such objects begins */
     struct mpy_directory *live; /* for the end of the interpreter, the newest first */
     int at_exit;
@@ -178,16 +178,29 @@ extern PyMethodDef mpy_site_methods[];
 struct mpy_raw {
     mayfly_file *handle;
     struct mpy_state *state;
+    PyObject *name;    /* RawFile: NULL: the number of its descriptor */
+    int fd;            /* RawFile: -1: closed */
+    int number;        /* what fd was */
     int named;         /* wording of the warning */
-    int fresh;         /* at its start: nobody has had it yet */
+    unsigned alone;    /* RawFile: nobody else moves its position; see descriptor.c */
+    int64_t at;        /* then: its position */
     int keep_on_close; /* the name goes with the object, not with its closing */
+    char reading, writing;
+    char mode[5]; /* as io says it */
 };
 int mpy_raw_setup(PyObject *module, struct mpy_state *state);
 /* Takes the handle in every case. */
-PyObject *mpy_raw_new(struct mpy_state *state, mayfly_file *handle, PyObject *mode, int named,
+PyObject *mpy_raw_new(struct mpy_state *state, mayfly_file *handle, const char *mode, int named,
                       int by_handle);
 struct mpy_raw *mpy_raw_of(const struct mpy_state *state, PyObject *file);
 int mpy_raw_end(PyObject *file, struct mpy_raw *raw); /* closes the handle; -1: an exception */
+int mpy_raw_close_handle(PyObject *file, struct mpy_raw *raw); /* the same, or but the descriptor */
+PyObject *mpy_raw_dealloc_warn(PyObject *file, PyObject *source);
+void mpy_raw_finalize(PyObject *file, struct mpy_raw *raw, PyObject *base);
+/* ---- descriptor.c */
+extern PyType_Slot mpy_raw_file_slots[];
+PyObject *mpy_raw_over(struct mpy_state *state, int fd, const char *mode); /* without a handle */
+void mpy_raw_alone(struct mpy_raw *raw);
 
 /* ---- stack.c -------------------------------------------------------------------------------- */
 

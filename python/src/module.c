@@ -67,8 +67,7 @@ static int make_names(struct mpy_state *state) {
             return -1;
     }
     state->wb_plus = PyUnicode_InternFromString("w+b");
-    state->rb_plus = PyUnicode_InternFromString("rb+");
-    return state->wb_plus == NULL || state->rb_plus == NULL ? -1 : 0;
+    return state->wb_plus == NULL ? -1 : 0;
 }
 
 static int find_io(struct mpy_state *state) {
