@@ -310,7 +310,8 @@ static void raw_finalize(PyObject *self) {
     struct mpy_raw *raw = own_part(self);
     if (raw->state == NULL)
         return; /* it was never made whole */
-    mpy_raw_finalize(self, raw, raw->state->FileIO);
+    if (raw->fd >= 0 || raw->handle != NULL) /* else there is nothing left to end */
+        mpy_raw_finalize(self, raw, raw->state->FileIO);
     Py_CLEAR(raw->name);
 }
 
