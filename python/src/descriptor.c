@@ -132,8 +132,13 @@ static Py_ssize_t transfer(struct mpy_raw *raw, void *data, size_t size, int wha
 
 static PyObject *transfer_buffer(struct mpy_raw *raw, PyObject *object, int what) {
     Py_buffer view;
-    if (PyObject_GetBuffer(object, &view, what == READING ? PyBUF_WRITABLE : PyBUF_SIMPLE) < 0)
+    if (PyObject_GetBuffer(object, &view, what == READING ? PyBUF_WRITABLE : PyBUF_SIMPLE) < 0) {
+        if (what == READING && PyErr_ExceptionMatches(PyExc_BufferError))
+            PyErr_Format(PyExc_TypeError,
+                         "readinto() needs a bytes-like object that can be written, not %.100s",
+                         Py_TYPE(object)->tp_name);
         return NULL;
+    }
     const Py_ssize_t n = transfer(raw, view.buf, (size_t)view.len, what);
     PyBuffer_Release(&view);
     return n < 0 ? NULL : PyLong_FromSsize_t(n);
@@ -309,7 +314,7 @@ static PyObject *raw_repr(PyObject *self) {
 static void raw_finalize(PyObject *self) {
     struct mpy_raw *raw = own_part(self);
     if (raw->state == NULL)
-        return; /* it was never made whole */
+        return;                              /* it was never made whole */
     if (raw->fd >= 0 || raw->handle != NULL) /* else there is nothing left to end */
         mpy_raw_finalize(self, raw, raw->state->FileIO);
     Py_CLEAR(raw->name);
