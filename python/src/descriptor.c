@@ -371,6 +371,7 @@ PyObject *mpy_raw_over(struct mpy_state *state, int fd, const char *mode) {
     *raw = (struct mpy_raw){.state = state, .fd = fd, .number = fd};
     raw->reading = (char)(plus || mode[0] == 'r');
     raw->writing = (char)(plus || mode[0] != 'r');
-    (void)PyOS_snprintf(raw->mode, sizeof raw->mode, "%s", mode);
+    for (size_t i = 0; i + 1 < sizeof raw->mode && mode[i] != '\0'; i++)
+        raw->mode[i] = mode[i];
     return self;
 }
