@@ -12,15 +12,21 @@ NEEDS_MESON = command -v meson >/dev/null && command -v ninja >/dev/null || { \
 # Leaks are asan's to find: valgrind would also blame what forked children of tests leave allocated.
 VALGRIND = valgrind -q --fair-sched=yes --error-exitcode=99 --leak-check=no --suppressions=tests/valgrind.supp
 
-.PHONY: all run test bench install clean setup format check-format clang asan tsan sanitize \
+.PHONY: all run test pythons bench install clean setup format check-format clang asan tsan sanitize \
 	valgrind musl fuzz
 
+# A build that is there already goes over to the Python that is named now.
+ifneq ($(origin PYTHON),file)
+CHOOSE_PYTHON = scripts/for-python $(PYTHON) meson configure $(BUILD) -Dpython=$(PYTHON)
+endif
+
 all: $(BUILD)/build.ninja
-	ninja -C $(BUILD)
+	@$(CHOOSE_PYTHON)
+	scripts/for-python $(PYTHON) ninja -C $(BUILD)
 
 $(BUILD)/build.ninja:
 	@$(NEEDS_MESON)
-	meson setup $(BUILD) --prefix=$(PREFIX) -Dpython=$(PYTHON) $(MESONFLAGS)
+	scripts/for-python $(PYTHON) meson setup $(BUILD) --prefix=$(PREFIX) -Dpython=$(PYTHON) $(MESONFLAGS)
 
 setup:
 	@scripts/setup
@@ -34,6 +40,12 @@ test:
 	@scripts/setup test
 	@$(MAKE) --no-print-directory all
 	@tests/run $(BUILD)
+
+# The Python package with every Python from 3.9 on that is found here; those missing are named.
+pythons:
+	@scripts/setup test
+	@$(NEEDS_MESON)
+	tests/pythons
 
 bench:
 	@scripts/setup bench

@@ -35,7 +35,7 @@ typedef struct mayfly_dir_options {
     bool ignore_cleanup_errors;       /* what cannot be removed is left without a word */
     uint64_t max_bytes; /* what is made in it through the handle may not become more */
     uint64_t max_files; /* (mayfly/quota.h); 0: no limit */
-    unsigned random;    /* characters of the name that are random, 8 to 13; 0: 13 */
+    unsigned random;    /* characters of the name that are random, 8 to 13 (-EINVAL); 0: 13 */
 } mayfly_dir_options;
 
 /* Creates a directory (row D1; tempfile.TemporaryDirectory).

@@ -86,7 +86,7 @@ typedef struct mayfly_file_options {
     uint64_t max_bytes;   /* the file may not become larger (mayfly/quota.h); 0: no limit */
     bool sticky;          /* the mode has the sticky bit, so that systemd-tmpfiles leaves the file,
                              however old it is */
-    unsigned random;      /* characters of the name that are random, 8 to 13; 0: 13 */
+    unsigned random;      /* characters of the name that are random, 8 to 13 (-EINVAL); 0: 13 */
 } mayfly_file_options;
 
 /* secret (row F6). The content lies in memory that is locked (not swapped) and left out of core

@@ -23,7 +23,7 @@ typedef struct mayfly_name_options {
     const char *const *fallback_dirs; /* NULL-terminated, tried in order where the directory has
                                          no room, has vanished or may not be written; or NULL */
     uint32_t permissions;             /* 0: 0600 for files, 0700 for directories */
-    unsigned random;                  /* characters of the name that are random, 8 to 13; 0: 13 */
+    unsigned random; /* characters of the name that are random, 8 to 13 (-EINVAL); 0: 13 */
 } mayfly_name_options;
 
 /* Creates and opens a temporary file.

@@ -3,9 +3,23 @@
 
     import mayfly.tempfile as tempfile      # a drop-in
     with mayfly.replace(path, "w") as file: # all of the new content, or the old one
+    with mayfly.capture("both") as out:     # what is printed, by whomever
+    cache = mayfly.cache(ttl=3600)          # a dict in files
+    for chunk in mayfly.chunks("large.csv", rows=5000):
 """
-from ._core import (Error, Manager, keep, keep_on_signals, persist, reap, replace,  # noqa: F401
-                    version as __version__, workspace)
+from ._core import (Error, Manager, cache, capture, keep, keep_on_signals,  # noqa: F401
+                    persist, reap, replace, version as __version__, workspace)
+
+_WORK = ("Batch", "BatchResult", "Chunk", "Problem", "batch", "batches", "chunks")
+
+
+def __getattr__(name):
+    # What few programs use is loaded when it is asked for.
+    if name in _WORK:
+        from . import _work
+        value = globals()[name] = getattr(_work, name)
+        return value
+    raise AttributeError(f"module 'mayfly' has no attribute '{name}'")
 
 
 def install():

@@ -3,6 +3,8 @@ from types import ModuleType
 from ._core import (
     Error as Error,
     Manager as Manager,
+    cache as cache,
+    capture as capture,
     keep as keep,
     keep_on_signals as keep_on_signals,
     persist as persist,
@@ -10,6 +12,15 @@ from ._core import (
     replace as replace,
     version as __version__,
     workspace as workspace,
+)
+from ._work import (
+    Batch as Batch,
+    BatchResult as BatchResult,
+    Chunk as Chunk,
+    Problem as Problem,
+    batch as batch,
+    batches as batches,
+    chunks as chunks,
 )
 
 def install() -> ModuleType: ...

@@ -136,6 +136,46 @@ int mpy_truth(PyObject *object, int missing) {
     return object == NULL ? missing : PyObject_IsTrue(object);
 }
 
+int mpy_text_argument(PyObject *object, void *ret) {
+    return mpy_text_from(object, ret) == 0;
+}
+
+int mpy_choice(const char *text, const char *what, const char *const *words, int *ret) {
+    for (int i = 0; text != NULL && words[i] != NULL; i++)
+        if (strcmp(text, words[i]) == 0)
+            return *ret = i, 0;
+    if (text == NULL)
+        return 0;
+    char all[128] = "";
+    for (int i = 0; words[i] != NULL; i++) {
+        const size_t used = strlen(all);
+        (void)PyOS_snprintf(all + used, sizeof all - used, "%s'%s'", i == 0 ? "" : ", ", words[i]);
+    }
+    PyErr_Format(PyExc_ValueError, "%s is one of %s, not '%s'", what, all, text);
+    return -1;
+}
+
+int mpy_letter(const char *text, const char *what, char *ret) {
+    if (text == NULL)
+        return 0;
+    if (text[0] != '\0' && text[1] == '\0')
+        return *ret = text[0], 0;
+    PyErr_Format(PyExc_ValueError, "%s is one ASCII character, not '%s'", what, text);
+    return -1;
+}
+
+PyObject *mpy_call_keyword(PyObject *object, const char *method, const char *name,
+                           PyObject *value) {
+    PyObject *function = PyObject_GetAttrString(object, method);
+    PyObject *none = function == NULL ? NULL : PyTuple_New(0);
+    PyObject *keywords = none == NULL ? NULL : Py_BuildValue("{sO}", name, value);
+    PyObject *done = keywords == NULL ? NULL : PyObject_Call(function, none, keywords);
+    Py_XDECREF(keywords);
+    Py_XDECREF(none);
+    Py_XDECREF(function);
+    return done;
+}
+
 /* ---- errors -----------------------------------------------------------------------------------
  */
 

@@ -13,6 +13,7 @@
 #include <Python.h>
 
 #include <mayfly.h>
+#include <sys/types.h>
 
 /* Strings that are compared with and looked up: made once for each interpreter. */
 /* The formatter finds no end with such lists. */
@@ -51,11 +52,12 @@ struct mpy_state {
     PyObject *FileIO, *RawIOBase, *BytesIO, *BufferedRandom, *BufferedReader, *BufferedWriter;
     PyObject *TextIOWrapper, *IOBase;
     PyObject *RawFile, *HandleFile, *Wrapper, *Spooled, *Directory, *Replace, *Workspace, *Manager;
+    PyObject *Batches, *Cache, *Capture, *Chunks, *Test;
     PyObject *GenericAlias;
-    PyObject *globals;           /* of mayfly.tempfile */
-    PyObject *template_;         /* "tmp": the object that `template` is unless somebody sets it */
-    PyObject *tempdir;           /* what mayfly_settempdir was last given */
-    PyObject *wb_plus, *rb_plus; /* "w+b", "rb+" */
+    PyObject *globals;   /* of mayfly.tempfile */
+    PyObject *template_; /* "tmp": the object that `template` is unless somebody sets it */
+    PyObject *tempdir;   /* what mayfly_settempdir was last given */
+    PyObject *wb_plus;   /* "w+b" */
     Py_ssize_t raw_offset, handle_offset, spool_offset; /* where our part of such objects begins */
     struct mpy_directory *live; /* for the end of the interpreter, the newest first */
     int at_exit;
@@ -103,10 +105,47 @@ int mpy_string_from(PyObject *object, const char *what, const char **ret);
 int mpy_number(PyObject *object, uint64_t *ret);
 int mpy_truth(PyObject *object, int missing);
 
+/* For PyArg_ParseTupleAndKeywords, where an object is made once in a while: "O&" to a mpy_text. */
+int mpy_text_argument(PyObject *object, void *ret);
+/* Which of several words, the last followed by NULL; `text` NULL leaves *ret. -1: a ValueError. */
+int mpy_choice(const char *text, const char *what, const char *const *words, int *ret);
+/* One ASCII character; `text` NULL leaves *ret. -1: a ValueError. */
+int mpy_letter(const char *text, const char *what, char *ret);
+/* object.method(name=value) */
+PyObject *mpy_call_keyword(PyObject *object, const char *method, const char *name, PyObject *value);
+
 /* Raises what the library reported; always NULL. */
 PyObject *mpy_raise(const struct mpy_state *state, int code, const mayfly_error *error);
 /* What a closing has to tell that must not stop a program that runs under CPython's module. */
 int mpy_tell_end(const struct mpy_state *state, int code, const mayfly_error *error);
+
+/* ---- held.c --------------------------------------------------------------------------------- */
+
+/* Zero it, begin it. Entering gives Python's lock back while it waits. */
+struct mpy_gate {
+    PyThread_type_lock lock;
+    unsigned long holder; /* the thread that is inside */
+    pid_t process;
+};
+int mpy_gate_begin(struct mpy_gate *gate);
+int mpy_gate_enter(struct mpy_gate *gate); /* -1: RuntimeError, it would wait for itself */
+void mpy_gate_leave(struct mpy_gate *gate);
+void mpy_gate_end(struct mpy_gate *gate);
+
+/* What an object begins with that holds such a handle; NULL: closed, or not yet open. */
+struct mpy_held {
+    PyObject_HEAD struct mpy_state *state;
+    struct mpy_gate gate;
+    void *handle;
+    int (*end)(void **handle, mayfly_error *error);
+};
+int mpy_held_begin(PyObject *object);              /* first thing in tp_init */
+void mpy_held_end(PyObject *object);               /* in tp_dealloc */
+struct mpy_held *mpy_held_enter(PyObject *object); /* NULL: an exception */
+void mpy_held_leave(struct mpy_held *self);
+PyObject *mpy_held_close(PyObject *object, PyObject *unused);   /* close() */
+PyObject *mpy_held_scope(PyObject *object, PyObject *unused);   /* __enter__() */
+PyObject *mpy_held_scope_end(PyObject *object, PyObject *args); /* __exit__() */
 
 /* ---- site.c --------------------------------------------------------------------------------- */
 
@@ -139,16 +178,29 @@ extern PyMethodDef mpy_site_methods[];
 struct mpy_raw {
     mayfly_file *handle;
     struct mpy_state *state;
+    PyObject *name;    /* RawFile: NULL: the number of its descriptor */
+    int fd;            /* RawFile: -1: closed */
+    int number;        /* what fd was */
     int named;         /* wording of the warning */
-    int fresh;         /* at its start: nobody has had it yet */
+    unsigned alone;    /* RawFile: nobody else moves its position; see descriptor.c */
+    int64_t at;        /* then: its position */
     int keep_on_close; /* the name goes with the object, not with its closing */
+    char reading, writing;
+    char mode[5]; /* as io says it */
 };
 int mpy_raw_setup(PyObject *module, struct mpy_state *state);
 /* Takes the handle in every case. */
-PyObject *mpy_raw_new(struct mpy_state *state, mayfly_file *handle, PyObject *mode, int named,
+PyObject *mpy_raw_new(struct mpy_state *state, mayfly_file *handle, const char *mode, int named,
                       int by_handle);
 struct mpy_raw *mpy_raw_of(const struct mpy_state *state, PyObject *file);
 int mpy_raw_end(PyObject *file, struct mpy_raw *raw); /* closes the handle; -1: an exception */
+int mpy_raw_close_handle(PyObject *file, struct mpy_raw *raw); /* the same, or but the descriptor */
+PyObject *mpy_raw_dealloc_warn(PyObject *file, PyObject *source);
+void mpy_raw_finalize(PyObject *file, struct mpy_raw *raw, PyObject *base);
+/* ---- descriptor.c */
+extern PyType_Slot mpy_raw_file_slots[];
+PyObject *mpy_raw_over(struct mpy_state *state, int fd, const char *mode); /* without a handle */
+void mpy_raw_alone(struct mpy_raw *raw);
 
 /* ---- stack.c -------------------------------------------------------------------------------- */
 
@@ -179,6 +231,11 @@ extern PyMethodDef mpy_directory_methods[];
 int mpy_replace_setup(PyObject *module, struct mpy_state *state);
 int mpy_workspace_setup(PyObject *module, struct mpy_state *state);
 int mpy_manager_setup(PyObject *module, struct mpy_state *state);
+int mpy_batches_setup(PyObject *module, struct mpy_state *state);
+int mpy_cache_setup(PyObject *module, struct mpy_state *state);
+int mpy_capture_setup(PyObject *module, struct mpy_state *state);
+int mpy_chunks_setup(PyObject *module, struct mpy_state *state);
+int mpy_test_setup(PyObject *module, struct mpy_state *state);
 extern PyMethodDef mpy_more_methods[];
 PyObject *mpy_persist(struct mpy_state *state, PyObject *file, PyObject **values);
 

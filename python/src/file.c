@@ -104,19 +104,16 @@ static mayfly_file *make(struct mpy_state *state, struct wish *wish, maker *func
     return handle;
 }
 
-static PyObject *raw_mode(const struct mpy_state *state, const struct mpy_opening *opening) {
-    PyObject *mode = opening->updating && !opening->appending && opening->raw_mode[0] != 'x'
-                         ? mpy_ref(state->rb_plus)
-                         : PyUnicode_FromString(opening->raw_mode);
-    return mode;
+/* As io says it: "w+b" is "rb+". */
+static const char *raw_mode(const struct mpy_opening *opening) {
+    return opening->updating && !opening->appending && opening->raw_mode[0] != 'x'
+               ? "rb+"
+               : opening->raw_mode;
 }
 
 static PyObject *open_over(struct mpy_state *state, mayfly_file *handle, const struct wish *wish,
                            int named) {
-    PyObject *mode = raw_mode(state, &wish->opening);
-    PyObject *raw = mpy_raw_new(state, handle, mode, named, wish->by_handle);
-    Py_XDECREF(mode);
-    return raw;
+    return mpy_raw_new(state, handle, raw_mode(&wish->opening), named, wish->by_handle);
 }
 
 PyObject *mpy_temporary_file(struct mpy_state *state, PyObject **v) {

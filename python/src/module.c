@@ -67,8 +67,7 @@ static int make_names(struct mpy_state *state) {
             return -1;
     }
     state->wb_plus = PyUnicode_InternFromString("w+b");
-    state->rb_plus = PyUnicode_InternFromString("rb+");
-    return state->wb_plus == NULL || state->rb_plus == NULL ? -1 : 0;
+    return state->wb_plus == NULL ? -1 : 0;
 }
 
 static int find_io(struct mpy_state *state) {
@@ -127,6 +126,8 @@ static int execute(PyObject *module) {
     static setup *const steps[] = {
         add_error,           mpy_raw_setup,     mpy_wrapper_setup,   mpy_spool_setup,
         mpy_directory_setup, mpy_replace_setup, mpy_workspace_setup, mpy_manager_setup,
+        mpy_batches_setup,   mpy_cache_setup,   mpy_capture_setup,   mpy_chunks_setup,
+        mpy_test_setup,
     };
     static PyMethodDef *const functions[] = {methods, mpy_site_methods, mpy_file_methods,
                                              mpy_directory_methods, mpy_more_methods};

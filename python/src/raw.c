@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * Raw files that end a handle of the library when they are closed.
+ * Raw files that end a handle of the library when they are closed, and what they have in common.
  *
- * RawFile is io.FileIO over the handle's descriptor: reading and writing go straight to the
- * system. HandleFile goes through the handle, for what only the library can do: secret files, whose
- * bytes lie encrypted on the disk, and limits of size.
- *
- * Invariant  the descriptor is the handle's (closefd=False), so that it is closed once, by the
- *            library, after the name was removed; and in a forked child the name is left.
+ * RawFile (descriptor.c) is an io.FileIO on the handle's descriptor: reading and writing go
+ * straight to the system. HandleFile goes through the handle, for what only the library can do:
+ * secret files, whose bytes lie encrypted on the disk, and limits of size.
  */
 #include "core.h"
 
@@ -36,6 +33,7 @@ int mpy_raw_end(PyObject *file, struct mpy_raw *raw) {
     mayfly_error error;
     mayfly_file *handle = raw->handle;
     raw->handle = NULL;
+    raw->fd = -1;
     int r = 0;
     Py_BEGIN_ALLOW_THREADS r = mayfly_file_close(&handle, &error);
     Py_END_ALLOW_THREADS
@@ -44,7 +42,7 @@ int mpy_raw_end(PyObject *file, struct mpy_raw *raw) {
     return mpy_tell_end(raw->state, r, &error);
 }
 
-static int close_handle(PyObject *self, struct mpy_raw *raw) {
+int mpy_raw_close_handle(PyObject *self, struct mpy_raw *raw) {
     if (raw->handle == NULL || !raw->keep_on_close)
         return mpy_raw_end(self, raw);
     mayfly_error error;
@@ -63,19 +61,13 @@ static PyObject *close_both(PyObject *self, PyObject *base) {
     Py_XDECREF(close);
     PyObject *type = NULL, *value = NULL, *trace = NULL;
     PyErr_Fetch(&type, &value, &trace);
-    if (close_handle(self, raw) < 0 && type == NULL) {
+    if (mpy_raw_close_handle(self, raw) < 0 && type == NULL) {
         Py_XDECREF(done);
         return NULL;
     }
     if (type != NULL)
         PyErr_Restore(type, value, trace);
     return done;
-}
-
-static PyObject *raw_close(PyObject *self, PyObject *unused) {
-    (void)unused;
-    struct mpy_raw *raw = own_part(self);
-    return raw == NULL ? NULL : close_both(self, raw->state->FileIO);
 }
 
 static PyObject *handle_close(PyObject *self, PyObject *unused) {
@@ -85,7 +77,7 @@ static PyObject *handle_close(PyObject *self, PyObject *unused) {
 }
 
 /* Buffered objects call this when nobody closed them. */
-static PyObject *dealloc_warn(PyObject *self, PyObject *source) {
+PyObject *mpy_raw_dealloc_warn(PyObject *self, PyObject *source) {
     struct mpy_raw *raw = own_part(self);
     if (raw == NULL)
         return NULL;
@@ -96,79 +88,29 @@ static PyObject *dealloc_warn(PyObject *self, PyObject *source) {
     Py_RETURN_NONE;
 }
 
-static void finalize(PyObject *self, PyObject *base) {
+void mpy_raw_finalize(PyObject *self, struct mpy_raw *raw, PyObject *base) {
     PyObject *type = NULL, *value = NULL, *trace = NULL;
     PyErr_Fetch(&type, &value, &trace);
-    struct mpy_raw *raw = own_part(self);
-    if (raw != NULL && raw->handle != NULL) {
+    if (raw->handle != NULL) {
         PyObject *closed = PyObject_GetAttr(self, raw->state->n[N_closed]);
         if (closed == Py_False)
-            Py_XDECREF(dealloc_warn(self, self));
+            Py_XDECREF(mpy_raw_dealloc_warn(self, self));
         Py_XDECREF(closed);
         PyErr_Clear();
     }
     destructor finish = ((PyTypeObject *)base)->tp_finalize;
     if (finish != NULL)
         finish(self);
-    if (raw != NULL && mpy_raw_end(self, raw) < 0)
+    if (mpy_raw_end(self, raw) < 0)
         PyErr_WriteUnraisable(self);
     PyErr_Restore(type, value, trace);
-}
-
-static void raw_finalize(PyObject *self) {
-    struct mpy_raw *raw = own_part(self);
-    if (raw != NULL && raw->state != NULL)
-        finalize(self, raw->state->FileIO);
 }
 
 static void handle_finalize(PyObject *self) {
     struct mpy_raw *raw = own_part(self);
     if (raw != NULL && raw->state != NULL)
-        finalize(self, raw->state->RawIOBase);
+        mpy_raw_finalize(self, raw, raw->state->RawIOBase);
 }
-
-/* Without a call: what the handle has open is a regular file. */
-static PyObject *raw_seekable(PyObject *self, PyObject *unused) {
-    (void)unused;
-    struct mpy_raw *raw = own_part(self);
-    if (raw == NULL)
-        return NULL;
-    if (raw->handle != NULL && !raw->keep_on_close)
-        return mpy_ref(Py_True);
-    PyObject *method = PyObject_GetAttr(raw->state->FileIO, raw->state->n[N_seekable]);
-    PyObject *result = method == NULL ? NULL : PyObject_CallOneArg(method, self);
-    Py_XDECREF(method);
-    return result;
-}
-
-/* The buffer that is put over a new file asks where that is: at its start. */
-static PyObject *raw_tell(PyObject *self, PyObject *unused) {
-    (void)unused;
-    struct mpy_raw *raw = own_part(self);
-    if (raw == NULL)
-        return NULL;
-    if (raw->fresh)
-        return PyLong_FromLong(0);
-    PyObject *method = PyObject_GetAttr(raw->state->FileIO, raw->state->n[N_tell]);
-    PyObject *result = method == NULL ? NULL : PyObject_CallOneArg(method, self);
-    Py_XDECREF(method);
-    return result;
-}
-
-static PyMethodDef raw_methods[] = {
-    {"close", raw_close, METH_NOARGS, "Closes the file and removes its name."},
-    {"seekable", raw_seekable, METH_NOARGS, NULL},
-    {"tell", raw_tell, METH_NOARGS, NULL},
-    {"_dealloc_warn", dealloc_warn, METH_O, NULL},
-    {NULL, NULL, 0, NULL},
-};
-
-static PyType_Slot raw_slots[] = {
-    {Py_tp_methods, raw_methods},
-    {Py_tp_finalize, raw_finalize},
-    {Py_tp_doc, "io.FileIO over a temporary file, which goes when it is closed."},
-    {0, NULL},
-};
 
 /* ---- through the handle -------------------------------------------------------------------------
  */
@@ -270,7 +212,7 @@ static PyMethodDef handle_methods[] = {
     {"seekable", handle_yes, METH_NOARGS, NULL},
     {"isatty", handle_no, METH_NOARGS, NULL},
     {"close", handle_close, METH_NOARGS, NULL},
-    {"_dealloc_warn", dealloc_warn, METH_O, NULL},
+    {"_dealloc_warn", mpy_raw_dealloc_warn, METH_O, NULL},
     {NULL, NULL, 0, NULL},
 };
 
@@ -284,19 +226,13 @@ static PyType_Slot handle_slots[] = {
 /* ---- making one ---------------------------------------------------------------------------------
  */
 
-static PyObject *new_over_descriptor(struct mpy_state *state, mayfly_file *handle, PyObject *mode,
+static PyObject *new_over_descriptor(struct mpy_state *state, mayfly_file *handle, const char *mode,
                                      mayfly_error *error) {
     const int fd = mayfly_file_fd(handle, error);
-    if (fd < 0)
-        return mpy_raise(state, fd, error);
-    PyObject *number = PyLong_FromLong(fd);
-    PyObject *args[] = {number, mode, Py_False};
-    PyObject *file = number == NULL ? NULL : PyObject_Vectorcall(state->RawFile, args, 3, NULL);
-    Py_XDECREF(number);
-    return file;
+    return fd < 0 ? mpy_raise(state, fd, error) : mpy_raw_over(state, fd, mode);
 }
 
-PyObject *mpy_raw_new(struct mpy_state *state, mayfly_file *handle, PyObject *mode, int named,
+PyObject *mpy_raw_new(struct mpy_state *state, mayfly_file *handle, const char *mode, int named,
                       int by_handle) {
     mayfly_error error;
     PyObject *file = by_handle ? PyObject_CallNoArgs(state->HandleFile)
@@ -307,7 +243,9 @@ PyObject *mpy_raw_new(struct mpy_state *state, mayfly_file *handle, PyObject *mo
         return NULL;
     }
     struct mpy_raw *raw = mpy_raw_of(state, file);
-    *raw = (struct mpy_raw){.handle = handle, .state = state, .named = named};
+    raw->handle = handle;
+    raw->state = state;
+    raw->named = named;
     return file;
 }
 
@@ -327,8 +265,8 @@ static PyObject *derive(PyObject *module, PyType_Slot *slots, const char *full_n
 }
 
 int mpy_raw_setup(PyObject *module, struct mpy_state *state) {
-    state->RawFile =
-        derive(module, raw_slots, "mayfly._core.RawFile", state->FileIO, &state->raw_offset);
+    state->RawFile = derive(module, mpy_raw_file_slots, "mayfly._core.RawFile", state->FileIO,
+                            &state->raw_offset);
     if (state->RawFile == NULL)
         return -1;
     state->HandleFile = derive(module, handle_slots, "mayfly._core.HandleFile", state->RawIOBase,

@@ -53,10 +53,7 @@ static int open_file(struct replace *self, const struct mpy_opening *opening) {
     const int fd = mayfly_file_fd(mayfly_replace_file(self->handle), &error);
     if (fd < 0)
         return mpy_raise(self->state, fd, &error), -1;
-    PyObject *raw = PyObject_CallFunction(self->state->RawFile, "isO", fd,
-                                          opening->updating ? "rb+" : "wb", Py_False);
-    if (raw != NULL) /* without a handle: closing it is only io's closing */
-        *mpy_raw_of(self->state, raw) = (struct mpy_raw){.state = self->state};
+    PyObject *raw = mpy_raw_over(self->state, fd, opening->updating ? "rb+" : "wb");
     if (raw != NULL && PyObject_SetAttr(raw, self->state->n[N_name], self->target) < 0)
         Py_CLEAR(raw);
     self->file = mpy_stack(self->state, raw, opening);

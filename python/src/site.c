@@ -18,6 +18,18 @@
  */
 enum { RANDOM_CHARACTERS = 8 };
 
+/* What mayfly.tempfile has by that name; borrowed. It is loaded here if the program came another
+ * way: by mayfly.workspace, mayfly.Manager. */
+static PyObject *variable(const struct mpy_state *state, enum mpy_name name) {
+    if (state->globals == NULL) {
+        PyObject *module = PyImport_ImportModule("mayfly.tempfile");
+        if (module == NULL)
+            return NULL;
+        Py_DECREF(module);
+    }
+    return PyDict_GetItemWithError(state->globals, state->n[name]);
+}
+
 /* ---- the default directory ---------------------------------------------------------------------
  */
 
@@ -93,7 +105,7 @@ static PyObject *find_tempdir(struct mpy_state *state) {
 }
 
 PyObject *mpy_gettempdir(struct mpy_state *state) {
-    PyObject *tempdir = PyDict_GetItemWithError(state->globals, state->n[N_tempdir]);
+    PyObject *tempdir = variable(state, N_tempdir);
     if (tempdir != NULL && tempdir == state->tempdir)
         return state->found && !same_environment(state) ? find_tempdir(state) : tempdir;
     if (tempdir == NULL && PyErr_Occurred())
@@ -123,7 +135,7 @@ static PyObject *gettempdirb(PyObject *module, PyObject *unused) {
 }
 
 static PyObject *get_template(const struct mpy_state *state) { /* borrowed */
-    PyObject *set = PyDict_GetItemWithError(state->globals, state->n[N_template]);
+    PyObject *set = variable(state, N_template);
     return set == NULL && !PyErr_Occurred() ? state->template_ : set;
 }
 
@@ -175,7 +187,7 @@ static int infer(const struct mpy_state *state, PyObject *dir, PyObject *prefix,
     }
     if (kind != 2)
         return kind;
-    PyObject *tempdir = PyDict_GetItemWithError(state->globals, state->n[N_tempdir]);
+    PyObject *tempdir = variable(state, N_tempdir);
     return tempdir != NULL && PyBytes_Check(tempdir);
 }
 
@@ -183,7 +195,7 @@ static int infer(const struct mpy_state *state, PyObject *dir, PyObject *prefix,
  */
 
 static int is_strict(const struct mpy_state *state) {
-    PyObject *strict = PyDict_GetItemWithError(state->globals, state->n[N_strict]);
+    PyObject *strict = variable(state, N_strict);
     return strict == NULL ? 1 : PyObject_IsTrue(strict);
 }
 
@@ -214,7 +226,7 @@ static int split_prefix(struct mpy_site *site, struct mpy_state *state) {
 
 /* Tests put their own generator of names in the place of ours, whose module is _private. */
 static int find_names(const struct mpy_state *state, struct mpy_site *site) {
-    PyObject *function = PyDict_GetItemWithError(state->globals, state->n[N__get_candidate_names]);
+    PyObject *function = variable(state, N__get_candidate_names);
     if (function == NULL)
         return PyErr_Occurred() ? -1 : 0;
     PyObject *module = PyObject_GetAttr(function, state->n[N___module__]);

@@ -137,9 +137,9 @@ PyObject *mpy_stack(struct mpy_state *state, PyObject *raw, const struct mpy_ope
     if (raw == NULL || o->buffering == 0)
         return raw;
     struct mpy_raw *part = mpy_raw_of(state, raw);
-    part->fresh = part->handle != NULL && !o->appending;
+    if (part->handle != NULL)
+        mpy_raw_alone(part);
     PyObject *binary = buffer(state, raw, o);
-    part->fresh = 0;
     PyObject *file = binary;
     if (binary != NULL && !o->binary) {
         file = as_text(state, binary, o);

@@ -231,18 +231,21 @@ int mfi_candidate_prove(const char *path, int must_be_private, struct mfi_parent
 
 /* Eight bytes at a time: this is asked for every file. A collision would only keep a directory that
  * was proved. */
+static inline uint64_t mix_word(uint64_t hash, uint64_t word) {
+    hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
+    return hash ^ hash >> 32;
+}
+
 static uint64_t mix(uint64_t hash, const char *text) {
     size_t left = strlen(text) + 1;
-    while (left > 0) {
-        uint64_t word = 0;
-        const size_t n = left < sizeof word ? left : sizeof word;
-        memcpy(&word, text, n);
-        hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
-        hash ^= hash >> 32;
-        text += n;
-        left -= n;
+    uint64_t word = 0;
+    for (; left >= sizeof word; left -= sizeof word, text += sizeof word) {
+        memcpy(&word, text, sizeof word);
+        hash = mix_word(hash, word);
     }
-    return hash;
+    word = 0;
+    memcpy(&word, text, left);
+    return mix_word(hash, word);
 }
 
 static int starts(const char *entry, const char *name, size_t size) {

@@ -284,6 +284,13 @@ def manager_ends_all_of_them():
 
 
 @case
+def it_works_without_mayfly_tempfile_being_imported():
+    for use in ("mayfly.workspace().close()", "mayfly.Manager().dir()", "mayfly.Manager().file()",
+                "mayfly._core.gettempprefix()", "mayfly._core.mktemp()"):
+        script(f"import mayfly, warnings; warnings.simplefilter('ignore'); {use}")
+
+
+@case
 def install_replaces_the_module():
     out = script("""
         import mayfly, sys
@@ -362,21 +369,169 @@ def nothing_grows():
         assert sizes[-1] - sizes[-4] < 50, sizes
 
 
-@case
-def it_works_in_a_sub_interpreter():
+IN_A_SUB_INTERPRETER = """
+import mayfly, mayfly.tempfile as t
+for _ in range(20):
+    with t.NamedTemporaryFile() as f, t.TemporaryFile() as u, t.TemporaryDirectory():
+        f.write(b'x')
+        u.write(b'x')
+    with t.SpooledTemporaryFile(4) as s: s.write(b'12345')
+    with mayfly.replace(PATH, 'w') as f: f.write('a\\nb\\n')
+    with mayfly.chunks(PATH, records='lines', progress=lambda done, whole: None) as chunks:
+        assert [c.rows for c in chunks] == [2]
+    try:
+        with mayfly.cache() as cache:
+            assert cache.get_or_create('k', lambda: [1]) == [1] == cache['k']
+    except OSError:
+        pass  # a library without libsodium
+"""
+
+
+def sub_interpreters():
     try:
         import _xxsubinterpreters as interpreters
     except ImportError:
-        from run import Skip
-        raise Skip("this Python has no module for sub-interpreters")
-    for _ in range(2):
-        other = interpreters.create()
-        interpreters.run_string(other, "import mayfly.tempfile as t\n"
-                                       "with t.NamedTemporaryFile() as f: f.write(b'x')\n"
-                                       "with t.TemporaryDirectory(): pass\n")
+        try:
+            import _interpreters as interpreters
+        except ImportError:
+            from run import Skip
+            raise Skip("this Python has no module for sub-interpreters")
+    return interpreters
+
+
+def run_in(interpreters, text):
+    other = interpreters.create()  # from Python 3.12 on with a lock of its own
+    try:
+        failed = interpreters.run_string(other, text)
+        assert failed is None, failed
+    finally:
         interpreters.destroy(other)
+
+
+@case
+def it_works_in_sub_interpreters():
+    interpreters = sub_interpreters()
+    with tempfile.TemporaryDirectory() as base:
+        for i in range(2):
+            run_in(interpreters, f"PATH = {os.path.join(base, str(i))!r}\n" + IN_A_SUB_INTERPRETER)
     with tempfile.NamedTemporaryFile() as file:
         file.write(b"x")
 
+
+@case
+def lines_of_a_capture_reach_the_interpreter_that_wants_them():
+    interpreters = sub_interpreters()
+    run_in(interpreters, """
+import mayfly
+seen = []
+with mayfly.capture(on_line=lambda stream, line: seen.append(line)) as out:
+    print('sub')
+assert out.getvalue() == 'sub\\n' and seen == ['sub\\n'], (out.getvalue(), seen)
+""")
+
+
+@case
+def sub_interpreters_run_beside_each_other():
+    interpreters, failed = sub_interpreters(), []
+    with tempfile.TemporaryDirectory() as base:
+        def work(number):
+            path = os.path.join(base, str(number))
+            try:
+                run_in(interpreters, f"PATH = {path!r}\n" + IN_A_SUB_INTERPRETER)
+            except BaseException as error:
+                failed.append(error)
+        threads = [threading.Thread(target=work, args=(i,)) for i in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert failed == [], failed
+
+
+@case
+def the_position_is_right_whoever_moves_it():
+    with tempfile.TemporaryFile() as file:
+        file.write(b"12")
+        file.flush()
+        assert file.tell() == 2
+        pid = os.fork()  # shares the position
+        if pid == 0:
+            file.write(b"child")
+            file.flush()
+            os._exit(0)
+        os.waitpid(pid, 0)
+        assert file.tell() == 7
+        file.write(b"3")
+        file.flush()
+        os.lseek(file.fileno(), 0, os.SEEK_SET)
+        file.raw.write(b"x")
+        assert file.raw.tell() == 1
+        file.seek(0)
+        assert file.read() == b"x2child3"
+    with tempfile.TemporaryFile() as file:
+        subprocess.run(["echo", "said"], stdout=file, check=True)
+        file.flush()
+        assert file.tell() == 5 and file.seek(0) == 0 and file.read() == b"said\n"
+
+
+@case
+def raw_files_behave_as_io_FileIO():
+    with tempfile.TemporaryFile(buffering=0) as ours, open(ours.fileno(), "rb+", 0,
+                                                            closefd=False) as theirs:
+        for file in (ours, theirs):
+            file.seek(0)
+            file.truncate(0)
+            assert file.write(b"hello") == 5 and file.tell() == 5 and file.seek(-3, 2) == 2
+            assert file.read(2) == b"ll" and file.read() == b"o" and file.read() == b""
+            assert file.seek(1) == 1 and file.readall() == b"ello" and file.read(0) == b""
+            into = bytearray(3)
+            assert file.seek(0) == 0 and file.readinto(into) == 3 and into == b"hel"
+            assert file.truncate() == 3 and file.truncate(10) == 10 and file.seek(0, 2) == 10
+            assert file.mode == "rb+" and file.name == ours.fileno() and not file.isatty()
+            assert file.readable() and file.writable() and file.seekable() and not file.closed
+            assert isinstance(file, io.FileIO) and file.seek(0) == 0 and file.readline() == b"hel" + b"\0" * 7
+            for wrong in (lambda: file.seek(-1), lambda: file.truncate(-1)):
+                with raises(OSError):
+                    wrong()
+            for wrong in (lambda: file.write("text"), lambda: file.seek("1"), lambda: file.seek(),
+                          lambda: file.readinto(b"read-only"), lambda: file.read("1")):
+                with raises(TypeError):
+                    wrong()
+        large = os.urandom(300_000)
+        ours.seek(0)
+        assert ours.write(large) == len(large) and ours.seek(1) == 1 and ours.readall() == large[1:]
+        assert "name=" in repr(ours)
+        import pickle
+        with raises(TypeError):
+            pickle.dumps(ours)
+    assert ours.closed and "closed" in repr(ours) and ours.close() is None
+    for dead in (ours.read, ours.tell, ours.fileno, ours.readable, lambda: ours.write(b"x")):
+        with raises(ValueError):
+            dead()
+    with tempfile.TemporaryFile("wb", buffering=0) as file:
+        assert file.mode == "wb" and not file.readable()
+        with raises(io.UnsupportedOperation):
+            file.read()
+    with tempfile.TemporaryFile("rb", buffering=0) as file:
+        with raises(io.UnsupportedOperation):
+            file.write(b"x")
+
+
+@case
+def a_signal_handler_runs_and_the_write_goes_on():
+    out = script("""
+        import os, signal, threading, mayfly.tempfile as t
+        hits = []
+        signal.signal(signal.SIGALRM, lambda *a: hits.append(1))
+        signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
+        with t.TemporaryFile() as file:
+            while len(hits) < 20:
+                file.write(b"x" * 100_000)
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            size = file.tell()
+            assert os.fstat(file.fileno()).st_size == size or file.flush() is None
+        print("fine")
+    """)
+    assert out == "fine\n", out
 
 main()

@@ -37,6 +37,17 @@ def main():
         sys.stdout.flush()
 
 
+def open_descriptors():
+    """What is open, by what it leads to."""
+    found = []
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            found.append(os.readlink("/proc/self/fd/" + name))
+        except OSError:  # of the listing itself
+            pass
+    return sorted(found)
+
+
 @contextlib.contextmanager
 def raises(*kinds):
     try:

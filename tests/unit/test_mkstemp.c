@@ -42,6 +42,28 @@ static void L1_a_name_may_have_as_few_random_characters_as_tempfiles(void **stat
                          -EINVAL);
 }
 
+static void L1_so_may_the_names_of_files_and_directories(void **state) {
+    (void)state;
+    mayfly_auto(mayfly_file) file = NULL;
+    mayfly_auto(mayfly_dir) dir = NULL;
+    mft_ok(mayfly_named_temporary_file(&(mayfly_file_options){.prefix = "f-", .random = 9}, &file,
+                                       &mft_error));
+    mft_ok(mayfly_temporary_directory(&(mayfly_dir_options){.prefix = "", .random = 12}, &dir,
+                                      &mft_error));
+    assert_int_equal(strlen(strrchr(mayfly_file_path(file), '/') + 1), 2 + 9);
+    assert_int_equal(strlen(strrchr(mayfly_dir_path(dir), '/') + 1), 12);
+    mayfly_file *none = NULL;
+    mayfly_dir *nowhere = NULL;
+    assert_int_equal(
+        mayfly_named_temporary_file(&(mayfly_file_options){.random = 7}, &none, &mft_error),
+        -EINVAL);
+    assert_string_equal(mft_error.operation, "random");
+    assert_int_equal(
+        mayfly_temporary_directory(&(mayfly_dir_options){.random = 14}, &nowhere, &mft_error),
+        -EINVAL);
+    assert_true(none == NULL && nowhere == NULL);
+}
+
 static void L1_the_mode_holds_whatever_the_umask_is(void **state) {
     (void)state;
     static const unsigned umasks[] = {0, 022, 077, 0277, 0777};
@@ -287,6 +309,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         MFT(L1_mkstemp_makes_a_0600_file_that_is_closed_on_exec),
         MFT(L1_a_name_may_have_as_few_random_characters_as_tempfiles),
+        MFT(L1_so_may_the_names_of_files_and_directories),
         MFT(L1_the_mode_holds_whatever_the_umask_is),
         MFT(L2_mkdtemp_gives_an_absolute_path),
         MFT(L3_mktemp_invents_a_name_and_makes_nothing),
