@@ -230,13 +230,14 @@ static int read_file(int fd, struct mfi_buffer *ret) {
     return r;
 }
 
-/* A file of the directory; one that is not there is empty. */
+/* A file of the directory, which goes; one that is not there is empty. */
 static int read_named(mayfly_dir *dir, const char *name, struct mfi_buffer *ret,
                       mayfly_error *error) {
     mfi_auto_fd fd = mfi_sys.openat(mayfly_dir_fd(dir), name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW, 0);
     if (fd == -ENOENT)
         return 0;
     const int r = fd < 0 ? fd : read_file(fd, ret);
+    (void)mfi_sys.unlinkat(mayfly_dir_fd(dir), name, 0); /* or else with the directory */
     return r < 0 ? mfi_fail_call(error, r, operation, mayfly_dir_path(dir), -1) : 0;
 }
 

@@ -41,16 +41,16 @@ static int tell(const char *path, mayfly_error *error) {
                     said == NULL ? "the loader refuses it" : said);
 }
 
-static void *open_once(int fd) {
+static void *open_once(int fd, int flags) {
     char name[40];
     (void)snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
-    return dlopen(name, RTLD_NOW | RTLD_LOCAL);
+    return dlopen(name, RTLD_NOW | RTLD_LOCAL | flags);
 }
 
 /* With the lock. */
 static int open_new(struct mfi_module *module, const char *path, mayfly_error *error) {
     for (int tries = 0; tries < 100; tries++) {
-        void *handle = open_once(module->fd);
+        void *handle = open_once(module->fd, 0);
         if (handle == NULL)
             return tell(path, error);
         if (!is_loaded(handle)) {
@@ -107,12 +107,20 @@ void mfi_module_unload(struct mfi_module **module_at) {
     if (end != NULL)
         __cxa_finalize(*end);
     mfi_lock_take(&lock);
+    (void)dlclose(module->handle);
+    /* The loader keeps some (-z nodelete, or because others have bound to it): so do we, for good.
+     */
+    void *still = module->fd < 0 ? NULL : open_once(module->fd, RTLD_NOLOAD);
+    if (still != NULL) {
+        (void)dlclose(still);
+        mfi_lock_give(&lock);
+        return;
+    }
     struct mfi_module **at = &modules;
     while (*at != module)
         at = &(*at)->next;
     *at = module->next;
-    (void)dlclose(module->handle);
-    mfi_close_fd(&module->fd);
     mfi_lock_give(&lock);
+    mfi_close_fd(&module->fd);
     free(module);
 }
