@@ -12,5 +12,17 @@ from ._core import (
     workspace as workspace,
 )
 
+class CFunction:
+    name: str
+    source: str
+    signature: str
+    flags: str
+    hash: str
+    def __init__(
+        self, name: str, source: str, signature: str = "", flags: str = "", hash: str = ""
+    ) -> None: ...
+    def __eq__(self, other: object) -> bool: ...
+    def __hash__(self) -> int: ...
+
 def install() -> ModuleType: ...
 def uninstall() -> None: ...
