@@ -2,15 +2,17 @@
  *
  * What was compiled before: a mayfly_cache in the user's cache directory.
  *
- * Key         the text with the whole command, what the compiler's file is (device, inode, size,
- *             times), the working directory, and what else the compiler looks at in the
- * environment. Value       the object, what the compiler said, the names, and each header that was
- * read as it was then (inode, size, times): an entry one of whose headers is another one now is
- * taken out. An entry of which that cannot be told is not stored. Not seen    a header that appears
- * where it would be found before another one; what .incbin reads, for which a text that says so is
- * never stored. One compiler  for all who want the same at a time: mayfly_cache_get_or_compute sees
- * to it. Held open   is the cache that was used last, because opening one costs more than looking
- * it up. A handle that another thread may be using is not closed: it counts its users.
+ * Key       the text with the whole command, what the compiler's file is (device, inode, size,
+ *           times), the working directory, and what else the compiler looks at in the environment.
+ * Value     the object, what the compiler said, the names, and each header that was read as it was
+ *           then (inode, size, times): an entry one of whose headers is another one now is taken
+ *           out, and one of which that cannot be told is not stored. Of headers in /usr/include and
+ *           /usr/lib their directories are compared: packages replace files, which changes these.
+ * Not seen  a header that appears where it would be found before another one; what .incbin reads,
+ *           for which a text that says so is never stored.
+ * Once      of all who want the same at a time one compiles: mayfly_cache_get_or_compute.
+ * Open      stays the cache that was used last, because opening one costs more than looking
+ *           something up. Its users are counted, so that no thread closes it under another one.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>

@@ -5,7 +5,7 @@
  *     namespace.c  ->  trust.c        which text
  *                  ->  contract.c     what its comments say
  *                  ->  compiled.c     from the cache, or
- *                      ->  compile.c  by the compiler
+ *                      ->  compile.c, depends.c  by the compiler
  *                  ->  elf.c          what would run, which names there are
  *                  ->  module.c       into the process
  *     call.c       ->  signature.c    how a function is declared
@@ -49,12 +49,13 @@ struct mfi_unit {
     const struct mfi_flags *flags; /* of the file */
     const char *more;              /* behind the text, or NULL */
     const mayfly_load_source_options *options;
+    bool math;                /* with libm, which costs the linker a tenth of all */
     struct mfi_flags command; /* the compiler and what it is told, made by mfi_compiler */
     char *program;            /* its path */
     struct stat identity;     /* of that */
 };
 
-/* Finds the compiler and fills in command, program and identity. */
+/* Finds the compiler and fills in command, program and identity anew. */
 int mfi_compiler(struct mfi_unit *unit, mayfly_error *error);
 
 /* A header that was read, as it was then. */
@@ -75,11 +76,18 @@ struct mfi_compiled {
 };
 
 int mfi_compile(const struct mfi_unit *unit, struct mfi_compiled *ret, mayfly_error *error);
+void mfi_unit_free(struct mfi_unit *unit); /* what mfi_compiler has made */
 void mfi_compiled_free(struct mfi_compiled *compiled);
 #define mfi_auto_compiled __attribute__((cleanup(mfi_compiled_free))) struct mfi_compiled
 
+/* ---- what it depends on (depends.c) ---------------------------------------------------------- */
+
 /* What a path is now. 0 or -errno. */
 int mfi_header_look(const char *path, struct mfi_header *ret);
+
+/* Notes each header of a rule for make, in a compilation that was begun at that time. 0, -ENOMEM.
+ */
+int mfi_headers_note(const char *rule, int64_t begun, struct mfi_compiled *ret);
 
 /* ---- from the cache (compiled.c) ------------------------------------------------------------- */
 
@@ -139,10 +147,12 @@ char *mfi_definition_text(const struct mfi_definition *definition);
 /* ---- namespaces (namespace.c) ---------------------------------------------------------------- */
 
 struct mfi_named {
-    const char *name; /* the module's, or the alias */
-    mayfly_function function;
+    const char *name;      /* the module's, or the alias */
+    const char *exported;  /* by what it is to be looked up in the module; NULL: it is known: */
+    mayfly_function known; /* NULL: it is a variable */
     void *data;
     const char *signature; /* NULL: not known */
+    bool function;
 };
 
 struct mayfly_namespace {

@@ -7,9 +7,8 @@
  *             matter.
  * Invariant   the descriptor is held as long as the object is loaded: the loader knows objects by
  *             the names that they were loaded by, here /proc/self/fd/N, and takes an equal one for
- *             the same object. Where somebody closed our descriptor behind our back and N is
- * another file now, the loader gives an object that is loaded already: then another number is
- *             taken.
+ *             the same object. Where somebody closed our descriptor behind our back, and N is
+ *             another file now, it gives one that is loaded already: then another number is taken.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -41,16 +40,22 @@ static int tell(const char *path, mayfly_error *error) {
                     said == NULL ? "the loader refuses it" : said);
 }
 
-static void *open_once(int fd, int flags) {
-    char name[40];
-    (void)snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
-    return dlopen(name, RTLD_NOW | RTLD_LOCAL | flags);
+enum { NAME = 40 };
+
+static void name_of(int fd, char to[NAME]) {
+    (void)snprintf(to, NAME, "/proc/self/fd/%d", fd);
+}
+
+static void *open_once(int fd) {
+    char name[NAME];
+    name_of(fd, name);
+    return dlopen(name, RTLD_NOW | RTLD_LOCAL);
 }
 
 /* With the lock. */
 static int open_new(struct mfi_module *module, const char *path, mayfly_error *error) {
     for (int tries = 0; tries < 100; tries++) {
-        void *handle = open_once(module->fd, 0);
+        void *handle = open_once(module->fd);
         if (handle == NULL)
             return tell(path, error);
         if (!is_loaded(handle)) {
@@ -99,6 +104,17 @@ void *mfi_module_symbol(const struct mfi_module *module, const char *name) {
  */
 extern void __cxa_finalize(void *object);
 
+/* Whether the loader still has what had that address. */
+static bool is_kept(const struct mfi_module *module, const void *address) {
+    char name[NAME];
+    Dl_info info;
+    name_of(module->fd, name);
+    return address != NULL && dladdr(address, &info) != 0 && info.dli_fname != NULL &&
+           strcmp(info.dli_fname, name) == 0;
+}
+
+/* The loader keeps some for good (-z nodelete, or because others have bound to them): those stay
+ * on the list, and so does their descriptor. */
 void mfi_module_unload(struct mfi_module **module_at) {
     struct mfi_module *module = mfi_take(*module_at);
     if (module == NULL)
@@ -108,19 +124,15 @@ void mfi_module_unload(struct mfi_module **module_at) {
         __cxa_finalize(*end);
     mfi_lock_take(&lock);
     (void)dlclose(module->handle);
-    /* The loader keeps some (-z nodelete, or because others have bound to it): so do we, for good.
-     */
-    void *still = module->fd < 0 ? NULL : open_once(module->fd, RTLD_NOLOAD);
-    if (still != NULL) {
-        (void)dlclose(still);
-        mfi_lock_give(&lock);
-        return;
-    }
+    const bool kept = is_kept(module, end);
     struct mfi_module **at = &modules;
-    while (*at != module)
+    while (!kept && *at != module)
         at = &(*at)->next;
-    *at = module->next;
+    if (!kept)
+        *at = module->next;
     mfi_lock_give(&lock);
+    if (kept)
+        return;
     mfi_close_fd(&module->fd);
     free(module);
 }

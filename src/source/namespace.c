@@ -60,31 +60,25 @@ struct row {
 static int add_table(mayfly_namespace *ns, const struct row *rows) {
     int r = 0;
     for (; r == 0 && rows->name != NULL; rows++)
-        r = add_name(ns,
-                     (struct mfi_named){rows->name, rows->function, rows->data, rows->signature});
+        r = add_name(ns, (struct mfi_named){.name = rows->name,
+                                            .known = rows->function,
+                                            .data = rows->data,
+                                            .signature = rows->signature,
+                                            .function = rows->function != NULL});
     return r;
 }
 
-/* The address of a function, which ISO C keeps apart from those of data, and POSIX does not. */
-static mayfly_function as_function(void *address) {
-    mayfly_function function;
-    memcpy(&function, &address, sizeof function);
-    return function;
-}
-
+/* Their addresses are looked up when they are asked for. */
 static int add_exports(mayfly_namespace *ns) {
     const char *const end = ns->compiled.names.data + ns->compiled.names.size;
     int r = 0;
     for (const char *at = ns->compiled.names.data; r == 0 && at < end;) {
         const char *name = at + 1, *signature = name + strlen(name) + 1;
-        void *address = mfi_module_symbol(ns->module, name);
-        const bool function = *at == 'f';
+        r = add_name(ns, (struct mfi_named){.name = name,
+                                            .exported = name,
+                                            .signature = signature[0] == '\0' ? NULL : signature,
+                                            .function = *at == 'f'});
         at = signature + strlen(signature) + 1;
-        if (address == NULL)
-            continue;
-        r = add_name(ns, (struct mfi_named){name, function ? as_function(address) : NULL,
-                                            function ? NULL : address,
-                                            signature[0] == '\0' ? NULL : signature});
     }
     return r;
 }
@@ -138,19 +132,20 @@ static int set_main(mayfly_namespace *ns, const struct mfi_contract *contract, c
                : 0;
 }
 
-/* A copy of the messages for the caller, whatever else becomes of them. */
+/* A copy of the messages for the caller, whatever else becomes of them; of the last one. */
 static void give_diagnostics(const mayfly_load_source_options *options,
                              const struct mfi_compiled *compiled) {
-    if (options->ret_diagnostics != NULL)
-        *options->ret_diagnostics = copy_text(compiled->diagnostics.data);
+    if (options->ret_diagnostics == NULL)
+        return;
+    free(*options->ret_diagnostics);
+    *options->ret_diagnostics = copy_text(compiled->diagnostics.data);
 }
 
 static int compile(mayfly_namespace *ns, struct mfi_unit *unit, mayfly_error *error) {
+    mfi_compiled_free(&ns->compiled);
     int r = mfi_compiler(unit, error);
     if (r == 0)
         r = mfi_compile_cached(unit, &ns->compiled, error);
-    mfi_flags_free(&unit->command);
-    free(unit->program);
     give_diagnostics(unit->options, &ns->compiled);
     if (r == 0 && ns->compiled.runs.size > 0 && !unit->options->constructors)
         return mfi_fail(error, MAYFLY_E_POLICY, operation, unit->path,
@@ -160,14 +155,30 @@ static int compile(mayfly_namespace *ns, struct mfi_unit *unit, mayfly_error *er
     return r;
 }
 
+static int compile_and_load(mayfly_namespace *ns, struct mfi_unit *unit, mayfly_error *error) {
+    const int r = compile(ns, unit, error);
+    return r < 0 ? r
+                 : mfi_module_load(ns->compiled.object.data, ns->compiled.object.size, unit->path,
+                                   &ns->module, error);
+}
+
+/* Most texts need no libm. */
+static bool needs_math(const struct mfi_unit *unit) {
+    return memmem(unit->text, unit->size, "math.h", 6) != NULL ||
+           memmem(unit->text, unit->size, "complex.h", 9) != NULL;
+}
+
 static int fill(mayfly_namespace *ns, struct mfi_unit *unit, const struct mfi_contract *contract,
                 mayfly_error *error) {
     int r = set_main(ns, contract, unit->options->alias, unit->path, error);
-    if (r == 0)
-        r = compile(ns, unit, error);
-    if (r == 0)
-        r = mfi_module_load(ns->compiled.object.data, ns->compiled.object.size, unit->path,
-                            &ns->module, error);
+    if (r < 0)
+        return r;
+    unit->math = needs_math(unit);
+    r = compile_and_load(ns, unit, error);
+    if (r == MAYFLY_E_UNRESOLVED && !unit->math) {
+        unit->math = true;
+        r = compile_and_load(ns, unit, error);
+    }
     if (r < 0)
         return r;
     mfi_buffer_free(&ns->compiled.object);
@@ -195,6 +206,7 @@ int mfi_namespace_load(const char *text, size_t size, const char *path, const ch
                             .more = more,
                             .options = options};
     r = fill(ns, &unit, &contract, error);
+    mfi_unit_free(&unit);
     if (r == 0)
         *ret = mfi_take(ns);
     return r;
@@ -326,7 +338,7 @@ static const struct mfi_named *find(const mayfly_namespace *ns, const char *name
         const struct mfi_named *at = &ns->names[i];
         if (name != NULL && strcmp(at->name, name) == 0)
             return at;
-        if (at->function != NULL) {
+        if (at->function) {
             only = at;
             functions++;
         }
@@ -336,12 +348,22 @@ static const struct mfi_named *find(const mayfly_namespace *ns, const char *name
 
 mayfly_function mayfly_namespace_function(const mayfly_namespace *ns, const char *name) {
     const struct mfi_named *found = find(ns, name);
-    return found == NULL ? NULL : found->function;
+    mayfly_function function = NULL;
+    if (found == NULL || !found->function)
+        return NULL;
+    if (found->exported == NULL)
+        return found->known;
+    /* ISO C keeps the addresses of functions apart from those of data, and POSIX does not. */
+    void *address = mfi_module_symbol(ns->module, found->exported);
+    memcpy(&function, &address, sizeof function);
+    return function;
 }
 
 void *mayfly_namespace_symbol(const mayfly_namespace *ns, const char *name) {
     const struct mfi_named *found = name == NULL ? NULL : find(ns, name);
-    return found == NULL ? NULL : found->data;
+    if (found == NULL || found->function)
+        return NULL;
+    return found->exported == NULL ? found->data : mfi_module_symbol(ns->module, found->exported);
 }
 
 size_t mayfly_namespace_count(const mayfly_namespace *ns) {
