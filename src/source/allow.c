@@ -69,7 +69,7 @@ static const char *const alone[] = {
 };
 
 /* With an argument that is glued to it or follows. */
-static const char *const with_argument[] = {"-D",        "-U",       "-I",         "-isystem",
+static const char *const with_argument[] = {"-D",         "-U",      "-I",       "-isystem",
                                             "-idirafter", "-iquote", "-include", "-imacros"};
 
 static bool matches(const char *pattern, const char *flag) {
@@ -192,6 +192,5 @@ int mfi_flags_read(const char *text, size_t size, const char *path, struct mfi_f
     }
     return owed == 0 ? 0
                      : mfi_fail(error, MAYFLY_E_SYNTAX, "load source", path,
-                                "its last flag, %s, lacks an argument",
-                                ret->items[ret->count - 1]);
+                                "its last flag, %s, lacks an argument", ret->items[ret->count - 1]);
 }

@@ -149,7 +149,7 @@ static void keep_always(struct mfi_graph *graph) {
             /* A header that is included later may use what stands before it. */
             const struct mfi_token *list = mfi_tokens_of(graph, piece);
             for (uint32_t t = piece->first; t < piece->end; t++)
-                if (mfi_is_name(&list[t]) && graph->names.names[list[t].value].last_header > seen)
+                if (mfi_is_ident(&list[t]) && graph->names.names[list[t].value].last_header > seen)
                     for (uint32_t d = graph->names.names[list[t].value].definitions; d != MFI_NONE;
                          d = graph->definitions[d].next)
                         if (graph->definitions[d].piece == i)

@@ -1,11 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Flags of compilers: which are carried, and where they are recorded.
- *
- * Flags come from places that are text (a note, debug information, a file that is loaded), so each
- * is looked up in a list of what is allowed. What loads a plugin, names a program, reads arguments
- * from a file, writes a file or reaches the linker is not in it; nor is what would break loading
- * (sanitizers), or only makes code fast.
+ * Flags of compilers where they are recorded: in a text, or in a compile_commands.json.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -18,31 +13,7 @@
 #include <jansson.h>
 #endif
 
-void mfi_flags_free(struct mfi_flags *flags) {
-    for (size_t i = 0; i < flags->count; i++)
-        free(flags->list[i]);
-    free(flags->list);
-    *flags = (struct mfi_flags){0};
-}
-
-static int take(struct mfi_flags *flags, char *flag) {
-    char **list =
-        flag != NULL ? mfi_sys.realloc(flags->list, (flags->count + 2) * sizeof *list) : NULL;
-    if (list == NULL) {
-        free(flag);
-        return -ENOMEM;
-    }
-    list[flags->count++] = flag;
-    list[flags->count] = NULL;
-    flags->list = list;
-    return 0;
-}
-
-int mfi_flags_add(struct mfi_flags *flags, const char *flag) {
-    return take(flags, mfi_strdup(flag));
-}
-
-char *mfi_join(const char *dir, const char *path) {
+char *mfi_path_below(const char *dir, const char *path) {
     if (*path == '/' || dir == NULL || *dir == '\0')
         return mfi_strdup(path);
     while (path[0] == '.' && path[1] == '/')
@@ -50,110 +21,60 @@ char *mfi_join(const char *dir, const char *path) {
     return mfi_format("%s/%s", dir, path);
 }
 
-/* ---- the list -------------------------------------------------------------------------------- */
+/* ---- the harmless ones ------------------------------------------------------------------------
+ */
 
-enum how {
-    ALONE,  /* the whole word */
-    BEGINS, /* the beginning of a word */
-    TEXT,   /* with a text in the word or behind it */
-    PATH,   /* with a path there */
-};
+/* Those with a path behind them. -I is one, too, and glued to it. */
+static const char *const with_path[] = {"-isystem", "-iquote", "-idirafter", "-include",
+                                        "-imacros"};
 
-static const struct {
-    const char *flag;
-    enum how how;
-} allowed[] = {
-    {"-isystem", PATH},
-    {"-iquote", PATH},
-    {"-idirafter", PATH},
-    {"-include", PATH},
-    {"-I", PATH},
-    {"-D", TEXT},
-    {"-U", TEXT},
-    {"-std=", BEGINS},
-    {"-ansi", ALONE},
-    {"-pthread", ALONE},
-    {"-trigraphs", ALONE},
-    {"-fstrict-aliasing", ALONE},
-    {"-fno-strict-aliasing", ALONE},
-    {"-fwrapv", ALONE},
-    {"-fno-wrapv", ALONE},
-    {"-ftrapv", ALONE},
-    {"-fno-strict-overflow", ALONE},
-    {"-fsigned-char", ALONE},
-    {"-funsigned-char", ALONE},
-    {"-fsigned-bitfields", ALONE},
-    {"-funsigned-bitfields", ALONE},
-    {"-fshort-enums", ALONE},
-    {"-fno-short-enums", ALONE},
-    {"-fshort-wchar", ALONE},
-    {"-fpack-struct", BEGINS},
-    {"-fms-extensions", ALONE},
-    {"-fplan9-extensions", ALONE},
-    {"-fgnu89-inline", ALONE},
-    {"-fcommon", ALONE},
-    {"-fno-common", ALONE},
-    {"-fno-delete-null-pointer-checks", ALONE},
-    {"-ffast-math", ALONE},
-    {"-funsafe-math-optimizations", ALONE},
-    {"-ffinite-math-only", ALONE},
-    {"-fno-math-errno", ALONE},
-    {"-fno-signed-zeros", ALONE},
-    {"-fno-trapping-math", ALONE},
-    {"-frounding-math", ALONE},
-    {"-fno-builtin", ALONE},
-    {"-ffp-contract=", BEGINS},
-    {"-fexcess-precision=", BEGINS},
-};
-
-/* -mavx2, -m32, -march=native: no text of its own behind it, and nothing that names a place. */
-static bool is_machine(const char *word) {
-    static const char *const not_these[] = {"-mllvm", "-mcmodel", "-mplugin", "-mrelocation-model"};
-    for (size_t i = 0; i < MFI_LENGTH(not_these); i++)
-        if (strncmp(word, not_these[i], strlen(not_these[i])) == 0)
-            return false;
-    return strncmp(word, "-m", 2) == 0 && word[2] != '\0' &&
-           strspn(word + 2, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                            "=-.+") == strlen(word + 2);
+/* A flag is written into a comment, on one line; the preprocessor's own start with '@'. */
+static bool is_fine(const char *value) {
+    return *value != '\0' && *value != '@' && strpbrk(value, "\r\n") == NULL;
 }
 
-/* A flag is written into a comment, on one line. */
-static bool is_writable(const char *text) {
-    return strstr(text, "*/") == NULL && strpbrk(text, "\r\n") == NULL;
-}
-
-static char *with_path(const char *flag, const char *value, const char *dir) {
-    char *path = mfi_join(dir, value);
-    /* -Ipath, and -isystem path as one word: compilers take both so. */
-    char *all = path != NULL ? mfi_format("%s%s", flag, path) : NULL;
+static int add_path(struct mfi_flags *flags, const char *flag, const char *value, const char *dir) {
+    char *path = mfi_path_below(dir, value);
+    int r = path != NULL ? mfi_flags_add(flags, flag) : -ENOMEM;
+    if (r == 0)
+        r = mfi_flags_add(flags, path);
     free(path);
-    return all;
+    return r;
+}
+
+static int add_glued(struct mfi_flags *flags, const char *flag, const char *value,
+                     const char *dir) {
+    mfi_auto_free char *path =
+        strcmp(flag, "-I") == 0 ? mfi_path_below(dir, value) : mfi_strdup(value);
+    mfi_auto_free char *whole = path != NULL ? mfi_format("%s%s", flag, path) : NULL;
+    return whole != NULL ? mfi_flags_add(flags, whole) : -ENOMEM;
 }
 
 /* How many words were looked at, or -ENOMEM. */
 static int filter_one(struct mfi_flags *flags, const char *const *words, size_t count,
                       const char *dir) {
-    for (size_t i = 0; i < MFI_LENGTH(allowed); i++) {
-        const char *flag = allowed[i].flag;
-        const size_t size = strlen(flag);
-        if (strncmp(words[0], flag, size) != 0)
+    static const char *const glued[] = {"-I", "-D", "-U"};
+    for (size_t i = 0; i < MFI_LENGTH(with_path); i++) {
+        const size_t size = strlen(with_path[i]);
+        if (strncmp(words[0], with_path[i], size) != 0)
             continue;
-        if (allowed[i].how == ALONE && words[0][size] != '\0')
-            continue;
-        if (allowed[i].how <= BEGINS)
-            return !is_writable(words[0]) || mfi_flags_add(flags, words[0]) == 0 ? 1 : -ENOMEM;
         const bool behind = words[0][size] == '\0';
         const char *value = behind ? (count > 1 ? words[1] : "") : words[0] + size;
-        const int used = behind && count > 1 ? 2 : 1;
-        if (*value == '\0' || *value == '@' || !is_writable(value))
-            return used;
-        char *whole = allowed[i].how == PATH ? with_path(flag, value, dir)
-                                             : mfi_format("%s%s", flag, value);
-        return take(flags, whole) == 0 ? used : -ENOMEM;
+        const int r = is_fine(value) ? add_path(flags, with_path[i], value, dir) : 0;
+        return r < 0 ? r : 1 + (behind && count > 1);
     }
-    if (is_machine(words[0]) && mfi_flags_add(flags, words[0]) < 0)
-        return -ENOMEM;
-    return 1;
+    for (size_t i = 0; i < MFI_LENGTH(glued); i++) {
+        if (strncmp(words[0], glued[i], 2) != 0)
+            continue;
+        const bool behind = words[0][2] == '\0';
+        const char *value = behind ? (count > 1 ? words[1] : "") : words[0] + 2;
+        const int r = is_fine(value) ? add_glued(flags, glued[i], value, dir) : 0;
+        return r < 0 ? r : 1 + (behind && count > 1);
+    }
+    const bool wanted = mfi_flags_allowed(words[0]) == 1 && is_fine(words[0]) &&
+                        strncmp(words[0], "-O", 2) != 0 && strcmp(words[0], "-w") != 0 &&
+                        strncmp(words[0], "-mcmodel", 8) != 0;
+    return wanted && mfi_flags_add(flags, words[0]) < 0 ? -ENOMEM : 1;
 }
 
 int mfi_flags_filter(struct mfi_flags *flags, const char *const *words, size_t count,
@@ -203,27 +124,7 @@ int mfi_flags_parse(struct mfi_flags *flags, const char *text, const char *dir) 
     int r = 0;
     for (const char *at = text; r == 0 && (at = next_word(at, &word, &r)) != NULL && r == 0;)
         r = mfi_flags_add(&words, word.data != NULL ? word.data : "");
-    return r < 0 ? r
-                 : mfi_flags_filter(flags, (const char *const *)words.list, words.count, dir);
-}
-
-char *mfi_flags_text(const struct mfi_flags *flags) {
-    struct mfi_buffer text = {0};
-    int r = mfi_buffer_append(&text, "", 0);
-    for (size_t i = 0; i < flags->count && r == 0; i++) {
-        if (i > 0)
-            r = mfi_buffer_append(&text, " ", 1);
-        for (const char *c = flags->list[i]; *c != '\0' && r == 0; c++) {
-            if (strchr(" \t'\"\\", *c) != NULL)
-                r = mfi_buffer_append(&text, "\\", 1);
-            if (r == 0)
-                r = mfi_buffer_append(&text, c, 1);
-        }
-    }
-    if (r == 0 && text.data != NULL)
-        return text.data;
-    mfi_buffer_free(&text);
-    return r == 0 ? mfi_strdup("") : NULL;
+    return r < 0 ? r : mfi_flags_filter(flags, (const char *const *)words.items, words.count, dir);
 }
 
 /* ---- compile_commands.json ------------------------------------------------------------------- */
@@ -242,8 +143,7 @@ static int take_entry(struct mfi_flags *flags, const json_t *entry) {
         const char *word = json_string_value(json_array_get(arguments, i));
         r = word != NULL ? mfi_flags_add(&words, word) : 0;
     }
-    return r < 0 ? r
-                 : mfi_flags_filter(flags, (const char *const *)words.list, words.count, dir);
+    return r < 0 ? r : mfi_flags_filter(flags, (const char *const *)words.items, words.count, dir);
 }
 
 /* Whether an entry is about a file: by its path, whatever it is relative to. */
@@ -252,7 +152,7 @@ static bool is_about(const json_t *entry, const char *source) {
     const char *file = json_string_value(json_object_get(entry, "file"));
     if (file == NULL)
         return false;
-    char *whole = mfi_join(dir, file);
+    char *whole = mfi_path_below(dir, file);
     const bool same = whole != NULL && mfi_same_file(whole, source);
     free(whole);
     return same;

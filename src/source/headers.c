@@ -12,13 +12,13 @@ enum { MOST_FILES = 3000, MOST_IDENTITIES = MOST_FILES };
 
 struct search {
     struct mfi_graph *graph;
-    const struct mfi_unit *unit;
+    const struct mfi_origin *unit;
     const char *dirs[256];
     size_t dir_count, quote_count; /* the first quote_count ones are for "..." only */
     struct {
         uint64_t device, inode;
         uint32_t file;
-    } *seen;
+    } * seen;
     size_t seen_count;
     int64_t newest;
     int code;
@@ -33,13 +33,20 @@ static bool is_system(const char *dir) {
     return false;
 }
 
+static void add_dir(struct search *s, const char *dir) {
+    if (s->dir_count < MFI_LENGTH(s->dirs) && !is_system(dir))
+        s->dirs[s->dir_count++] = dir;
+}
+
+/* -I has its directory in the word, the others have it behind. */
 static void add_dirs(struct search *s, const char *flag) {
-    const size_t size = strlen(flag);
-    for (size_t i = 0; i < s->unit->flags.count; i++) {
-        const char *word = s->unit->flags.list[i];
-        if (strncmp(word, flag, size) == 0 && s->dir_count < MFI_LENGTH(s->dirs) &&
-            !is_system(word + size))
-            s->dirs[s->dir_count++] = word + size;
+    const struct mfi_flags *flags = &s->unit->flags;
+    const bool glued = strcmp(flag, "-I") == 0;
+    for (size_t i = 0; i < flags->count; i++) {
+        if (glued && strncmp(flags->items[i], flag, 2) == 0)
+            add_dir(s, flags->items[i] + 2);
+        else if (!glued && strcmp(flags->items[i], flag) == 0 && i + 1 < flags->count)
+            add_dir(s, flags->items[i + 1]);
     }
 }
 
@@ -52,9 +59,9 @@ struct embedded_search {
 /* A header that the program carries, by its path as far as both are known. */
 static int match_embedded(const struct mfi_embedded *text, void *context) {
     struct embedded_search *search = context;
-    char *whole = mfi_join(text->dir, text->path);
-    const bool same =
-        whole != NULL && (strcmp(whole, search->path) == 0 || strcmp(text->path, search->path) == 0);
+    char *whole = mfi_path_below(text->dir, text->path);
+    const bool same = whole != NULL &&
+                      (strcmp(whole, search->path) == 0 || strcmp(text->path, search->path) == 0);
     free(whole);
     if (same && (search->module == NULL || search->module == text->module))
         search->found = *text;
@@ -166,23 +173,21 @@ static void scan(struct search *s, uint32_t file) {
             if (file == 0)
                 bring = ++count;
             const bool next = mfi_directive(&list[piece.first]) == MFI_W_include_next;
-            const uint32_t found =
-                next ? (uint32_t)MFI_NONE
-                     : include(s, file, &list[piece.first], bring,
-                               file == 0 && piece.group == MFI_NONE);
+            const uint32_t found = next ? (uint32_t)MFI_NONE
+                                        : include(s, file, &list[piece.first], bring,
+                                                  file == 0 && piece.group == MFI_NONE);
             s->graph->pieces[i].included = found;
         } else if (piece.kind == MFI_PIECE_CODE && file == 0) {
             for (uint32_t t = piece.first; t < piece.end && s->code == 0; t++) {
                 list = mfi_tokens_of(s->graph, &piece);
-                if (list[t].kind == MFI_T_DIRECTIVE &&
-                    mfi_directive(&list[t]) == MFI_W_include)
+                if (list[t].kind == MFI_T_DIRECTIVE && mfi_directive(&list[t]) == MFI_W_include)
                     (void)include(s, file, &list[t], bring != 0 ? bring : 1, false);
             }
         }
     }
 }
 
-int mfi_headers(struct mfi_graph *graph, const struct mfi_unit *unit, int64_t *ret_newest,
+int mfi_headers(struct mfi_graph *graph, const struct mfi_origin *unit, int64_t *ret_newest,
                 mayfly_error *error) {
     struct search *s = mfi_sys.calloc(1, sizeof *s);
     if (s == NULL)

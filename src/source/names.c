@@ -20,7 +20,7 @@ void mfi_define(struct mfi_graph *graph, uint32_t name, uint32_t piece) {
                         &graph->definition_room, sizeof *graph->definitions))
         return;
     graph->definitions[graph->definition_count] =
-        (struct mfi_definition){.piece = piece, .next = of->definitions};
+        (struct mfi_giving){.piece = piece, .next = of->definitions};
     of->definitions = graph->definition_count++;
 }
 
@@ -48,7 +48,7 @@ static void give(struct declaring *d, uint32_t name) {
         return;
     const struct mfi_piece *piece = &graph->pieces[macro];
     const struct mfi_token *body = &mfi_tokens_of(graph, piece)[piece->first + 3];
-    if (piece->end == piece->first + 4 && mfi_is_name(body))
+    if (piece->end == piece->first + 4 && mfi_is_ident(body))
         mfi_define(graph, body->value, d->piece);
 }
 
@@ -108,7 +108,7 @@ static void declare_tag(struct declaring *d) {
     }
     /* There may be macros for attributes before the tag: each may be it. */
     const uint32_t first = at;
-    while (at < d->walk.end && mfi_is_name(&d->list[at]))
+    while (at < d->walk.end && mfi_is_ident(&d->list[at]))
         at++;
     if (at < d->walk.end && (mfi_is(&d->list[at], '{') || mfi_is(&d->list[at], ';'))) {
         for (uint32_t i = first; i < at; i++)
@@ -128,7 +128,7 @@ static void declare_enumerator(struct declaring *d) {
             d->enum_depth = 0;
         return;
     }
-    if (d->walk.braces != d->enum_depth || d->walk.parens != 0 || !mfi_is_name(token))
+    if (d->walk.braces != d->enum_depth || d->walk.parens != 0 || !mfi_is_ident(token))
         return;
     const struct mfi_token *next = &token[1];
     const bool ends = mfi_is(next, ',') || mfi_is(next, '=') || mfi_is(next, '}') ||
@@ -216,7 +216,7 @@ static void declare_inner_macros(struct declaring *d, uint32_t first, uint32_t e
 /* What a call at the top level is given: DEFINE_TEST(name) { ... } */
 static void declare_arguments(struct declaring *d, uint32_t first, uint32_t end) {
     for (uint32_t i = first; i + 1 < end; i++)
-        if (mfi_is_name(&d->list[i]) && mfi_is(&d->list[i + 1], '(')) {
+        if (mfi_is_ident(&d->list[i]) && mfi_is(&d->list[i + 1], '(')) {
             mfi_define(d->graph, d->list[i].value, d->piece);
             mfi_expand(d->graph, d->graph->pieces[d->piece].file, i, end, true, give_pasted, d);
             return;

@@ -198,7 +198,7 @@ static void glue_old_style(struct splitter *s) {
         if (piece->kind != MFI_PIECE_CODE || piece->group != s->group || piece->function)
             return;
         for (uint32_t t = piece->first; t + 1 < piece->end; t++)
-            if (mfi_is_name(&s->list[t]) && mfi_is(&s->list[t + 1], '(')) {
+            if (mfi_is_ident(&s->list[t]) && mfi_is(&s->list[t + 1], '(')) {
                 s->start = piece->first;
                 graph->piece_count = i - 1;
                 return;

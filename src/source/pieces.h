@@ -46,7 +46,7 @@ struct mfi_source_file {
 };
 
 /* That a piece gives a name; a list for each name. */
-struct mfi_definition {
+struct mfi_giving {
     uint32_t piece;
     uint32_t next;
 };
@@ -59,7 +59,7 @@ struct mfi_graph {
     uint32_t piece_count, piece_room;
     struct mfi_group *groups;
     uint32_t group_count, group_room;
-    struct mfi_definition *definitions;
+    struct mfi_giving *definitions;
     uint32_t definition_count, definition_room;
     uint32_t *work; /* closure: pieces that are kept and were not looked at */
     uint32_t work_count, work_room;

@@ -23,9 +23,14 @@ static int read_all(int fd, char *to, size_t size, size_t *ret_size) {
     return 0;
 }
 
+static int64_t when(const struct stat *st) {
+    return (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
+}
+
 int mfi_read_text(const char *path, struct mfi_text *ret, mayfly_error *error) {
     struct stat st;
-    mfi_auto_fd fd = mfi_sys.openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0);
+    mfi_auto_fd fd =
+        mfi_sys.openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0);
     if (fd < 0)
         return mfi_fail_call(error, fd, "openat", path, -1);
     int r = mfi_sys.fstat(fd, &st);
@@ -35,7 +40,7 @@ int mfi_read_text(const char *path, struct mfi_text *ret, mayfly_error *error) {
         return mfi_fail(error, -EINVAL, "read", path, "it is no regular file");
     if (st.st_size > MFI_SOURCE_MOST)
         return mfi_fail(error, -EFBIG, "read", path, "it is too large for a source file");
-    struct mfi_text text = {.device = st.st_dev, .inode = st.st_ino, .changed = st.st_mtime};
+    struct mfi_text text = {.device = st.st_dev, .inode = st.st_ino, .changed = when(&st)};
     text.data = mfi_sys.malloc((size_t)st.st_size + 1);
     if (text.data == NULL)
         return mfi_fail_memory(error, (size_t)st.st_size + 1);
@@ -59,5 +64,5 @@ bool mfi_same_file(const char *a, const char *b) {
 int64_t mfi_changed(const char *path) {
     struct stat st;
     const int r = mfi_sys.fstatat(AT_FDCWD, path, &st, 0);
-    return r < 0 ? r : (int64_t)st.st_mtime;
+    return r < 0 ? r : when(&st);
 }

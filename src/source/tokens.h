@@ -22,8 +22,13 @@
     X(include)                                                                                     \
     X(include_next)                                                                                \
     X(import)                                                                                      \
-    X(define) X(undef) X(ifdef) X(ifndef) X(elif) X(endif) X(error) X(warning) X(pragma) X(line)   \
-        X(ident) X(defined) X(__cplusplus) X(alias) X(weakref) X(main) X(once) X(__has_include)
+    X(define)                                                                                      \
+    X(undef)                                                                                       \
+    X(ifdef)                                                                                       \
+    X(ifndef)                                                                                      \
+    X(elif)                                                                                        \
+    X(endif) X(error) X(warning) X(pragma) X(line) X(ident) X(defined) X(__cplusplus) X(alias)     \
+        X(weakref) X(main) X(once) X(__has_include)
 #define MFI_WORD(word) MFI_W_##word,
 enum mfi_word {
     MFI_KEYWORDS(MFI_WORD) MFI_W_last_keyword,
@@ -111,7 +116,7 @@ static inline bool mfi_is_word(const struct mfi_token *token, enum mfi_word word
 }
 
 /* A name that something may be called. */
-static inline bool mfi_is_name(const struct mfi_token *token) {
+static inline bool mfi_is_ident(const struct mfi_token *token) {
     return token->kind == MFI_T_NAME && token->value >= MFI_W_last_keyword;
 }
 
