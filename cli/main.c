@@ -172,6 +172,23 @@ static const struct cli_option call_options[] = {
 };
 #endif
 
+static const struct cli_option source_options[] = {
+    {"form", 'f', "FORM", "closure, preprocessed or unit (auto: the first that compiles)"},
+    {"alias", 'a', "NAME", "what the function is called in the copy"},
+    {"long", 'l', NULL, "say on standard error where it stands and what it needs"},
+    {"from", 0, "FILE", "read this file instead of the one that is recorded"},
+    {"changed", 0, NULL, "a file that is newer than the program is good enough"},
+    {"compiler", 0, "CC", "the compiler that checks it (cc)"},
+    {"unchecked", 0, NULL, "no compiler is run to see that it is whole"},
+    {0},
+};
+
+static const char source_details[] =
+    "PROGRAM is a program or a shared library with debug information (-g), or one that\n"
+    "carries its text (MAYFLY_EMBED_SOURCE). FUNCTION is a name; where several units have\n"
+    "a function of it, file.c:name. What is printed compiles by itself: the function, and\n"
+    "what it uses of its unit.\n";
+
 static const struct cli_option inspect_options[] = {
     {"disassemble", 0, NULL, "the opcodes of the first pickle, as python3 -m pickletools"},
     {"globals", 'g', NULL, "what loading it would import: module, name, offset, flags"},
@@ -341,6 +358,8 @@ const struct cli_command cli_commands[] = {
 #endif
     {"inspect", "FILE", "show what a pickle file holds, without loading it with Python",
      inspect_details, inspect_options, cmd_inspect},
+    {"source", "PROGRAM FUNCTION", "print the source of a function, with what it uses",
+     source_details, source_options, cmd_source},
     {"completion", "bash", "print the completion for a shell", "", no_options, cmd_completion},
     {"help", "[COMMAND]", "show what the commands do", "", no_options, cmd_help},
     {"version", "", "show the version", "", no_options, cmd_version},
