@@ -45,6 +45,7 @@ bench:
 	bench/run_capture $(BUILD)
 	bench/run_cache $(BUILD)
 	bench/run_chunk $(BUILD)
+	bench/run_source_load $(BUILD)
 	bench/run_python $(BUILD)
 
 install: all
