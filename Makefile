@@ -57,6 +57,7 @@ bench:
 	bench/run_capture $(BUILD)
 	bench/run_cache $(BUILD)
 	bench/run_chunk $(BUILD)
+	bench/run_source_load $(BUILD)
 	bench/run_python $(BUILD)
 
 install: all
@@ -102,7 +103,7 @@ valgrind: all
 musl:
 	@$(NEEDS_MESON)
 	[ -f build-musl/build.ninja ] || CC=musl-gcc meson setup build-musl -Dcli=false \
-		-Dexamples=false -Dpython_module=disabled -Dsecret=disabled -Djson=disabled \
+		-Dexamples=false -Dpython_module=disabled -Dsecret=disabled -Djson=disabled -Dsource=false \
 		-Dcmocka=disabled
 	ninja -C build-musl
 	tests/run build-musl
@@ -115,7 +116,7 @@ fuzz:
 		case $$part in pickle | inspect | struct) seeds=pickle ;; *) seeds= ;; esac; \
 		case $$part in batch) json='-DMFI_HAVE_JSON=1 -ljansson' ;; *) json= ;; esac; \
 		clang -std=c11 -g -O1 -fsanitize=fuzzer,address,undefined -Iinclude -D_GNU_SOURCE \
-			-o build-fuzz/fuzz_$$part tests/fuzz/fuzz_$$part.c src/*/*.c $$json -lm -lpthread && \
+			-o build-fuzz/fuzz_$$part tests/fuzz/fuzz_$$part.c src/*/*.c $$json -ldl -lm -lpthread && \
 		mkdir -p build-fuzz/$$part && \
 		(cd build-fuzz && TMPDIR=/dev/shm ./fuzz_$$part -max_total_time=$(FUZZ_SECONDS) -max_len=600 -print_final_stats=1 \
 			$${seeds:+$$part ../tests/fuzz/corpus/$$seeds}) || exit 1; \

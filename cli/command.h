@@ -90,6 +90,8 @@ int cmd_gc(const struct cli_values *values);
 int cmd_batch(const struct cli_values *values);
 int cmd_workspace(const struct cli_values *values);
 int cmd_bench(const struct cli_values *values);
+int cmd_call(const struct cli_values *values);
+int cmd_source(const struct cli_values *values);
 int cmd_inspect(const struct cli_values *values);
 int cmd_help(const struct cli_values *values);
 int cmd_version(const struct cli_values *values);

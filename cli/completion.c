@@ -54,7 +54,7 @@ void cli_print_completion(void) {
            "    COMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n"
            "    if [ ${#COMPREPLY[@]} -eq 0 ]; then\n"
            "        case ${COMP_WORDS[1]} in\n"
-           "        chunks|bench|inspect|batch) COMPREPLY=($(compgen -f -- \"$word\")) ;;\n"
+           "        chunks|bench|inspect|batch|call) COMPREPLY=($(compgen -f -- \"$word\")) ;;\n"
            "        esac\n"
            "    fi\n"
            "}\n"

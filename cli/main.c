@@ -160,6 +160,35 @@ static const struct cli_option bench_options[] = {
     {0},
 };
 
+#ifdef MFI_HAVE_SOURCE
+static const struct cli_option call_options[] = {
+    {"compiler", 'c', "CC", "the compiler (CC of the environment, or cc)"},
+    {"flag", 'f', "FLAG", "a flag for it, behind those of the file; may be repeated"},
+    {"library", 'l', "NAME", "a library that it needs, as z for -lz; may be repeated"},
+    {"no-cache", 0, NULL, "compile it in any case"},
+    {"any-owner", 0, NULL, "also a file that somebody else could have written"},
+    {"constructors", 0, NULL, "also one that runs something when it is loaded"},
+    {0},
+};
+#endif
+
+static const struct cli_option source_options[] = {
+    {"form", 'f', "FORM", "closure, preprocessed or unit (auto: the first that compiles)"},
+    {"alias", 'a', "NAME", "what the function is called in the copy"},
+    {"long", 'l', NULL, "say on standard error where it stands and what it needs"},
+    {"from", 0, "FILE", "read this file instead of the one that is recorded"},
+    {"changed", 0, NULL, "a file that is newer than the program is good enough"},
+    {"compiler", 0, "CC", "the compiler that checks it (cc)"},
+    {"unchecked", 0, NULL, "no compiler is run to see that it is whole"},
+    {0},
+};
+
+static const char source_details[] =
+    "PROGRAM is a program or a shared library with debug information (-g), or one that\n"
+    "carries its text (MAYFLY_EMBED_SOURCE). FUNCTION is a name; where several units have\n"
+    "a function of it, file.c:name. What is printed compiles by itself: the function, and\n"
+    "what it uses of its unit.\n";
+
 static const struct cli_option inspect_options[] = {
     {"disassemble", 0, NULL, "the opcodes of the first pickle, as python3 -m pickletools"},
     {"globals", 'g', NULL, "what loading it would import: module, name, offset, flags"},
@@ -311,8 +340,26 @@ const struct cli_command cli_commands[] = {
      "spool that moves to disk half-way, and read again; making and closing them counts.\n"
      "(A pickle of that name is ./disk-memory.)\n",
      bench_options, cmd_bench},
+#ifdef MFI_HAVE_SOURCE
+    {"call", "FILE.c FUNCTION [ARG...]", "compile a C file and call one of its functions",
+     "ARGs are numbers, true or false, or strings, as the function's parameters say; negative\n"
+     "numbers stand behind --. The result is printed on a line: nothing for void. What was\n"
+     "compiled is remembered.\n"
+     "\n"
+     "    mayfly call square.c square 12\n"
+     "    mayfly call geometry.c distance -- -1.5 2\n"
+     "\n"
+     "What the file holds runs with your rights: a file that somebody else could have\n"
+     "written, or moved there, is refused, and so is one with constructors.\n"
+     "\n"
+     "Exit status: 0; 1 when it cannot be read, compiled or loaded; 2 for wrong usage, and\n"
+     "arguments that the function does not take.\n",
+     call_options, cmd_call},
+#endif
     {"inspect", "FILE", "show what a pickle file holds, without loading it with Python",
      inspect_details, inspect_options, cmd_inspect},
+    {"source", "PROGRAM FUNCTION", "print the source of a function, with what it uses",
+     source_details, source_options, cmd_source},
     {"completion", "bash", "print the completion for a shell", "", no_options, cmd_completion},
     {"help", "[COMMAND]", "show what the commands do", "", no_options, cmd_help},
     {"version", "", "show the version", "", no_options, cmd_version},

@@ -54,8 +54,8 @@ static int find_letter(const struct cli_option *options, char letter) {
 }
 
 static int may_be_repeated(const char *name) {
-    static const char *const names[] = {"fallback", "workload", "in",    "link",
-                                        "out",      "key",      "damage"};
+    static const char *const names[] = {"fallback", "workload", "in",   "link",   "out",
+                                        "key",      "damage",   "flag", "library"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(name, names[i]) == 0)
             return 1;

@@ -31,7 +31,15 @@ MAYFLY_BEGIN_DECLS
     X(MAYFLY_E_FORKED, -5006, "the handle belongs to the process before the fork")                 \
     X(MAYFLY_E_PICKLE, -5007, "the pickle is damaged, or cannot be made")                          \
     X(MAYFLY_E_LIMIT, -5008, "a limit that was set is reached")                                    \
-    X(MAYFLY_E_POLICY, -5009, "the policy does not allow it")
+    X(MAYFLY_E_POLICY, -5009, "the policy does not allow it")                                      \
+    X(MAYFLY_E_NO_SOURCE, -5020, "there is no source text of it")                                  \
+    X(MAYFLY_E_CHANGED, -5021, "the source was changed after the program was built")               \
+    X(MAYFLY_E_NO_FUNCTION, -5022, "there is no such function")                                    \
+    X(MAYFLY_E_AMBIGUOUS, -5023, "several functions could be meant")                               \
+    X(MAYFLY_E_EXTRACT, -5024, "the source cannot be made to stand alone in this form")            \
+    X(MAYFLY_E_COMPILE, -5025, "the compiler refuses the source")                                  \
+    X(MAYFLY_E_UNRESOLVED, -5026, "the source needs names that nothing defines")                   \
+    X(MAYFLY_E_NO_COMPILER, -5027, "there is no compiler")
 
 typedef enum mayfly_error_code {
 #define MAYFLY_ERROR_ENUM(name, value, text) name = value,

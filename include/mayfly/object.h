@@ -94,6 +94,7 @@ typedef enum mayfly_class {
     MAYFLY_CLASS_NAMED_TUPLE,  /* dill's: a named tuple's class, with its field names */
     MAYFLY_CLASS_INSTANCE,     /* of some class, by copyreg or its protocol 2: fields as state */
     MAYFLY_CLASS_CALL,         /* of any other callable */
+    MAYFLY_CLASS_C_FUNCTION,   /* mayfly.CFunction: the source of a function in C */
 } mayfly_class;
 
 /* ---- documents ------------------------------------------------------------------------------- */
@@ -316,6 +317,29 @@ MAYFLY_API mayfly_value mayfly_timedelta_new(mayfly_doc *doc, int64_t microsecon
 MAYFLY_API mayfly_value mayfly_decimal_new(mayfly_doc *doc, const char *text);
 MAYFLY_API mayfly_value mayfly_path_new(mayfly_doc *doc, const char *path);
 MAYFLY_API mayfly_value mayfly_uuid_new(mayfly_doc *doc, const uint8_t bytes[16]);
+
+/* A function in C, as data: mayfly.CFunction, which Python sees as an object with these attributes
+ * where it has the package mayfly, and mayfly_get by these names. Nothing is compiled or called to
+ * make or to read one; mayfly_load_source_value (mayfly/namespace.h) loads it. */
+typedef struct mayfly_c_function {
+    const char *name;      /* "square" */
+    const char *source;    /* a text that compiles by itself, as mayfly_source_text */
+    const char *signature; /* "int square(int x)"; or "" */
+    const char *flags;     /* for the compiler, as mayfly_source_flags; or "" */
+    const char *hash;      /* BLAKE2b of the source, 256 bits in base 16; "" where it was made by a
+                              library without libsodium */
+} mayfly_c_function;
+
+/* Makes one. NULL members are ""; the hash is computed whatever it is. Returns absent when there is
+ * no name or source, or a text is not UTF-8 (the document is failed). Safety: thread one-object |
+ * fork any | signal no. Since: 0.1 (contract S1) */
+MAYFLY_API mayfly_value mayfly_c_function_new(mayfly_doc *doc, const mayfly_c_function *from);
+
+/* Its parts, which are the value's. Errors: -EINVAL it is no such object, or damaged;
+ * MAYFLY_E_SYNTAX the source is not the one that the hash is of. Safety: thread one-object | fork
+ * any | signal no. Since: 0.1 (contract S1) */
+MAYFLY_API int mayfly_c_function_get(mayfly_value value, mayfly_c_function *ret,
+                                     mayfly_error *error);
 
 /* What Python's str() gives: of a str itself, of numbers, of datetime's classes, Decimal, Fraction,
  * UUID and paths; of everything else its repr. New memory, the caller frees it.

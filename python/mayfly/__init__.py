@@ -2,6 +2,7 @@
 """Temporary files, directories and spools that do not outlive their use.
 
     import mayfly.tempfile as tempfile      # a drop-in
+    import mayfly.temp                      # dill.temp: objects and source in temporary files
     with mayfly.replace(path, "w") as file: # all of the new content, or the old one
     with mayfly.capture("both") as out:     # what is printed, by whomever
     cache = mayfly.cache(ttl=3600)          # a dict in files
@@ -10,32 +11,64 @@
 from ._core import (Error, Manager, cache, capture, keep, keep_on_signals,  # noqa: F401
                     persist, reap, replace, version as __version__, workspace)
 
-_WORK = ("Batch", "BatchResult", "Chunk", "Problem", "batch", "batches", "chunks")
+# Loaded when somebody asks for it: who wants temporary files alone does not pay for more.
+_LATER = {
+    **dict.fromkeys(("Batch", "BatchResult", "Chunk", "Problem", "batch", "batches", "chunks"),
+                    "_work"),
+    **dict.fromkeys(("dump", "dumps", "load", "loads", "Pickler", "Unpickler", "PickleError",
+                     "PicklingError", "UnpicklingError", "register"), "_engine"),
+    **dict.fromkeys(("settings", "HANDLE_FMODE", "CONTENTS_FMODE", "FILE_FMODE"), "_settings"),
+    "PicklingWarning": "_reduce_classes",
+    "Session": "_session",
+    "CFunction": "_function",
+    "multiprocessing_context": "engines",
+}
+_MODULES = {"temp", "source", "tempfile", "bench", "engines", "testing"}
 
 
 def __getattr__(name):
-    # What few programs use is loaded when it is asked for.
-    if name in _WORK:
-        from . import _work
-        value = globals()[name] = getattr(_work, name)
-        return value
-    raise AttributeError(f"module 'mayfly' has no attribute '{name}'")
+    from importlib import import_module
+    if name in _MODULES:
+        return import_module(f"{__name__}.{name}")
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
+    return value
 
 
-def install():
+def __dir__():
+    return sorted({*globals(), *_LATER, *_MODULES})
+
+
+_before = {}
+
+
+def install(dill=False):
     """Has `import tempfile` mean mayfly.tempfile from now on, for this process.
 
-    Modules that imported something from the other one before keep it.
+    With `dill=True`, also `import dill` and `import dill.temp` mean mayfly's. Modules that imported
+    something from the other one before keep it.
     """
     import sys
     from . import tempfile
     sys.modules["tempfile"] = tempfile
+    if dill:
+        from . import _as_dill
+        made = _as_dill.modules()
+        for name in [name for name in sys.modules if name.partition(".")[0] == "dill"]:
+            _before.setdefault(name, sys.modules.pop(name))
+        sys.modules.update(made)
     return tempfile
 
 
 def uninstall():
-    """Ends what install() began: the next `import tempfile` is CPython's."""
+    """Ends what install() began: the next `import tempfile` is CPython's, the next `import dill` dill's."""
     import sys
     from . import tempfile
     if sys.modules.get("tempfile") is tempfile:
         del sys.modules["tempfile"]
+    if getattr(sys.modules.get("dill"), "temp", None) is sys.modules.get("mayfly.temp", sys):
+        for name in [name for name in sys.modules if name.partition(".")[0] == "dill"]:
+            del sys.modules[name]
+        sys.modules.update(_before)
+        _before.clear()

@@ -23,5 +23,17 @@ from ._work import (
     chunks as chunks,
 )
 
+class CFunction:
+    name: str
+    source: str
+    signature: str
+    flags: str
+    hash: str
+    def __init__(
+        self, name: str, source: str, signature: str = "", flags: str = "", hash: str = ""
+    ) -> None: ...
+    def __eq__(self, other: object) -> bool: ...
+    def __hash__(self) -> int: ...
+
 def install() -> ModuleType: ...
 def uninstall() -> None: ...

@@ -247,6 +247,12 @@ size_t mfi_put_utf8(uint32_t point, char *out);
 void mfi_user_name(uint32_t uid, char *name, size_t size); /* the number where there is no name */
 char *mfi_user_home(uint32_t uid);                         /* new memory; NULL: not known */
 
+/* Whether an open file is a regular one that nobody but this user and root can have written; with
+ * `way_out`, which is how a caller says that he means it all the same (NULL: he has). 0, -EINVAL,
+ * -EPERM. */
+int mfi_check_owner(const struct stat *st, const char *operation, const char *path,
+                    const char *way_out, mayfly_error *error);
+
 /* Whether this process has rights that its caller lacks (set-user-ID and the like). */
 int mfi_privileged(void);
 

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -389,6 +390,30 @@ static int sys_memfd_secret(void) {
     RESULT(int, syscall(SYS_memfd_secret, O_CLOEXEC));
 }
 
+static int seal(int fd, const char *data, size_t size) {
+    /* Linux's values, which some C libraries' headers lack. */
+    enum { ADD_SEALS = 1033, SEAL = 1, SHRINK = 2, GROW = 4, WRITE = 8 };
+    for (off_t at = 0; at < (off_t)size;) { /* the position stays at the beginning */
+        const ssize_t n = sys_pwrite(fd, data + at, size - (size_t)at, at);
+        if (n < 0)
+            return (int)n;
+        at += n;
+    }
+    RESULT(int, fcntl(fd, ADD_SEALS, SEAL | SHRINK | GROW | WRITE));
+}
+
+static int sys_memfd_sealed(const char *name, const void *data, size_t size) {
+    enum { CLOEXEC = 1, ALLOW_SEALING = 2 };
+    const int fd = (int)syscall(SYS_memfd_create, name, CLOEXEC | ALLOW_SEALING);
+    if (fd < 0)
+        return -errno;
+    const int r = seal(fd, data, size);
+    if (r == 0)
+        return fd;
+    (void)close(fd);
+    return r;
+}
+
 static void *sys_mmap(size_t size, int fd, off_t at) {
     const int flags = fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED;
     void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, fd, at);
@@ -470,6 +495,48 @@ static int sys_fork(void) {
 
 static int sys_waitpid(int pid) {
     RESULT_RETRY(int, waitpid(pid, NULL, 0));
+}
+
+static int set_actions(posix_spawn_file_actions_t *actions, const struct mfi_spawn *how) {
+    int code = posix_spawn_file_actions_adddup2(actions, how->input, 0);
+    if (code == 0)
+        code = posix_spawn_file_actions_adddup2(actions, how->output, 1);
+    return code != 0 ? code : posix_spawn_file_actions_adddup2(actions, how->output, 2);
+}
+
+static int set_signals(posix_spawnattr_t *attributes) {
+    sigset_t all, none;
+    (void)sigfillset(&all);
+    (void)sigemptyset(&none);
+    int code = posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+    if (code == 0)
+        code = posix_spawnattr_setsigdefault(attributes, &all);
+    return code != 0 ? code : posix_spawnattr_setsigmask(attributes, &none);
+}
+
+static int sys_spawn(const struct mfi_spawn *how) {
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    pid_t pid = -1;
+    int code = posix_spawn_file_actions_init(&actions);
+    if (code != 0)
+        return -code;
+    code = posix_spawnattr_init(&attributes);
+    if (code == 0) {
+        code = set_actions(&actions, how);
+        if (code == 0)
+            code = set_signals(&attributes);
+        if (code == 0)
+            code = posix_spawn(&pid, how->program, &actions, &attributes, how->arguments,
+                               how->environment);
+        (void)posix_spawnattr_destroy(&attributes);
+    }
+    (void)posix_spawn_file_actions_destroy(&actions);
+    return code != 0 ? -code : (int)pid;
+}
+
+static int sys_wait_status(int pid, int *ret_status) {
+    RESULT_RETRY(int, waitpid(pid, ret_status, 0));
 }
 
 static int sys_chdir_root(void) {

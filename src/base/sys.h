@@ -86,6 +86,7 @@
     X(ssize_t, getrandom, (void *data, size_t size, unsigned flags), (data, size, flags))          \
     X(int, memfd, (const char *name), (name))                                                      \
     X(int, memfd_secret, (void), ())                                                               \
+    X(int, memfd_sealed, (const char *name, const void *data, size_t size), (name, data, size))    \
     X(void *, mmap, (size_t size, int fd, off_t at), (size, fd, at))                               \
     X(void *, map_file, (size_t size, int fd), (size, fd))                                         \
     X(int, munmap, (void *memory, size_t size), (memory, size))                                    \
@@ -101,6 +102,8 @@
     X(int, raise, (int signal), (signal))                                                          \
     X(int, fork, (void), ())                                                                       \
     X(int, waitpid, (int pid), (pid))                                                              \
+    X(int, spawn, (const struct mfi_spawn *how), (how))                                            \
+    X(int, wait_status, (int pid, int *ret_status), (pid, ret_status))                             \
     X(int, chdir_root, (void), ())                                                                 \
     X(int, close_others, (int but), (but))                                                         \
     X(int, set_environment, (const char *name, const char *value), (name, value))                  \
@@ -174,6 +177,15 @@ struct mfi_filesystem {
     uint64_t free_bytes; /* for this user */
     uint64_t total_inodes;
     uint64_t free_inodes;
+};
+
+/* A program to start: with no signal blocked or ignored, and no other descriptors but those that
+ * exec(2) leaves open. */
+struct mfi_spawn {
+    const char *program; /* a path */
+    char *const *arguments;
+    char *const *environment;
+    int input, output; /* its standard input; its standard output and its standard error */
 };
 
 /* The kernel's record of one entry as getdents fills it in (getdents64(2)). */

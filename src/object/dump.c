@@ -236,26 +236,6 @@ int mayfly_load_fd_sized(size_t options_size, int fd, const mayfly_load_options 
 
 /* ---- paths ----------------------------------------------------------------------------------- */
 
-/* A pickle of somebody else is somebody else's word. */
-static int check_owner(const struct stat *st, const char *path, unsigned flags,
-                       mayfly_error *error) {
-    if (!S_ISREG(st->st_mode))
-        return mfi_fail(error, -EINVAL, "load", path, "it is no regular file");
-    if (flags & MAYFLY_LOAD_ANY_OWNER)
-        return 0;
-    if (st->st_uid != mfi_sys.geteuid() && st->st_uid != 0)
-        return mfi_fail(error, -EPERM, "load", path,
-                        "it belongs to user %u, not to this one; if that is meant, say "
-                        "MAYFLY_LOAD_ANY_OWNER",
-                        (unsigned)st->st_uid);
-    if (st->st_mode & 022)
-        return mfi_fail(error, -EPERM, "load", path,
-                        "others may write it (mode %04o); if that is meant, say "
-                        "MAYFLY_LOAD_ANY_OWNER",
-                        (unsigned)st->st_mode & 07777);
-    return 0;
-}
-
 static int read_whole(int fd, int64_t size, struct whole *whole) {
     while (whole->size < (size_t)size) {
         const ssize_t n = mfi_sys.read(fd, whole->data + whole->size, (size_t)size - whole->size);
@@ -309,7 +289,10 @@ int mayfly_load_path_sized(size_t options_size, const char *path,
     r = mfi_sys.fstat(fd, &st);
     if (r < 0)
         return mfi_fail_call(error, r, "fstat", path, -1);
-    r = check_owner(&st, path, known.flags, error);
+    /* A pickle of somebody else is somebody else's word. */
+    r = mfi_check_owner(&st, "load", path,
+                        (known.flags & MAYFLY_LOAD_ANY_OWNER) ? NULL : "MAYFLY_LOAD_ANY_OWNER",
+                        error);
     if (r == 0)
         r = fetch(fd, &st, path, &known, &whole, error);
     return r < 0 ? r

@@ -45,6 +45,7 @@ static const struct mfi_known known[] = {
     {"dill._dill", "_import_module", MAYFLY_CLASS_MODULE, "name"},
     {"dill._dill", "_create_namedtuple", MAYFLY_CLASS_NAMED_TUPLE, "name fields module defaults"},
     {"dill._dill", "_create_code", MAYFLY_CLASS_CODE, NULL},
+    {"mayfly", "CFunction", MAYFLY_CLASS_C_FUNCTION, "name source signature flags hash"},
     {"types", "CodeType", MAYFLY_CLASS_CODE, NULL},
     {"types", "FunctionType", MAYFLY_CLASS_FUNCTION, "code globals name defaults closure"},
 };
