@@ -25,7 +25,7 @@
     X(__annotations__) X(__class__) X(__dict__) X(__doc__) X(__func__) X(__getnewargs__) \
     X(__getnewargs_ex__) X(__getstate__) X(__init__) X(__kwdefaults__) X(__main__) X(__module__) \
     X(__name__) X(__new__) X(__newobj__) X(__newobj_ex__) X(__qualname__) X(__reduce__) \
-    X(__reduce_ex__) X(__setstate__) X(__slots__) X(__weakref__) X(__builtins__) X(ASCII) \
+    X(__reduce_ex__) X(__setstate__) X(__slots__) X(__slotnames__) X(__weakref__) X(__builtins__) X(ASCII) \
     X(append) X(add) X(allow) X(buffer_callback) X(buffers) X(byref) X(bytes) X(builtins) \
     X(cell_contents) X(data_only) X(default) X(dispatch) X(dispatch_table) X(encoding) X(errors) \
     X(extend) X(file) X(find_class) X(fix_imports) X(fmode) X(ignore) X(items) X(latin1) X(obj) \
@@ -55,8 +55,11 @@ struct mpk_state {
     PyObject *codecs_encode, *getattr, *partial;
     PyObject *Pickler, *Unpickler;
     PyObject *load_objects[8]; /* whatever load*.c needs, an enum of its own numbers them */
-    PyObject *dump_objects[16];
+    PyObject *registered;      /* Pickler.dispatch: savers by type */
+    PyObject *MemoProxy;
+    PyObject *special[16];    /* dump_special.c */
     struct mpk_dumper *spare; /* one that no dump uses, with its memory */
+    int default_protocol;
 };
 
 extern struct PyModuleDef mpk_module;
