@@ -341,7 +341,7 @@ static char *save_state(struct mpk_dumper *d, char *q, PyObject *object,
 }
 
 /* cls.__new__(cls), and the object's number. */
-static char *save_new(struct mpk_dumper *d, char *q, PyObject *object, bool owned) {
+static char *save_new(struct mpk_dumper *d, char *q, PyObject *object, bool owned, bool *known) {
     const uint32_t epoch = d->epoch;
     PyObject *type = (PyObject *)Py_TYPE(object);
     size_t place = mpk_memo_place(d, type);
@@ -355,7 +355,8 @@ static char *save_new(struct mpk_dumper *d, char *q, PyObject *object, bool owne
     /* one reference is the container's, one that of who calls */
     if (!(owned && mpk_is_lone_but(object, 1)) || epoch != d->epoch) {
         place = mpk_memo_place(d, object);
-        if (mpk_memo_has(d, place)) /* its class led to it */
+        *known = mpk_memo_has(d, place);
+        if (*known) /* its class led to it */
             return mfi_put_get(mfi_put(q, MFI_OP_POP), mpk_memo_number(d, place));
     }
     return mpk_store(d, q, object, place);
@@ -392,10 +393,12 @@ char *mpk_save_instance(struct mpk_dumper *d, char *q, PyObject *object, bool ow
         return clear < 0 ? NULL : q;
     *done = true;
     Py_INCREF(object); /* writing its class may let it go */
-    q = save_new(d, q, object, owned);
+    bool known = false;
+    q = save_new(d, q, object, owned, &known);
     if (q != NULL && MFI_UNLIKELY(class->type != Py_TYPE(object)))
         class = class_of(d, Py_TYPE(object)); /* driven out while the class was written */
-    q = q == NULL || class == NULL ? NULL : save_state(d, q, object, class);
+    if (!known)
+        q = q == NULL || class == NULL ? NULL : save_state(d, q, object, class);
     if (q != NULL && MFI_UNLIKELY(Py_REFCNT(object) == 1) && mpk_keep(d, object) < 0)
         q = NULL;
     Py_DECREF(object);

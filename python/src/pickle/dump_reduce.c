@@ -236,10 +236,11 @@ static char *save_made_state(struct mpk_dumper *d, char *q, PyObject *object, Py
 }
 
 /* Gives the object its number; a recursive one has it already, and what was written is dropped. */
-static char *store_made(struct mpk_dumper *d, char *q, PyObject *object) {
+static char *store_made(struct mpk_dumper *d, char *q, PyObject *object, bool *known) {
     CHECKED(mpk_fit(d, q));
     const size_t place = mpk_memo_place(d, object);
-    if (mpk_memo_has(d, place))
+    *known = mpk_memo_has(d, place);
+    if (*known)
         return mpk_put_get(d, mfi_put(q, MFI_OP_POP), mpk_memo_number(d, place));
     return mpk_store(d, q, object, place);
 }
@@ -299,8 +300,11 @@ char *mpk_save_reduce(struct mpk_dumper *d, char *q, PyObject *value, PyObject *
         CHECKED(mpk_fit(d, q));
         q = mfi_put(q, MFI_OP_REDUCE);
     }
+    bool known = false;
     if (object != NULL)
-        CHECKED(store_made(d, q, object));
+        CHECKED(store_made(d, q, object, &known));
+    if (known)
+        return mpk_fit(d, q);
     if (p.items != NULL)
         CHECKED(mpk_save_iterated(d, q, p.items, false));
     if (p.pairs != NULL)
