@@ -285,8 +285,9 @@ char *mpk_save_other(struct mpk_dumper *d, char *q, PyObject *object, bool owned
         return mpk_save_tuple(d, q, object, place);
     if (type == &PyList_Type)
         return mpk_save_list(d, q, object, place);
-    if (type == &PyDict_Type && MFI_LIKELY(d->later == NULL || Py_REFCNT(object) == 1))
-        return mpk_save_dict(d, q, object, place);
+    if (type == &PyDict_Type)
+        return place == MPK_NOWHERE ? mpk_save_dict(d, q, object, place)
+                                    : mpk_save_shared_dict(d, q, object, place);
     if (type == &PyBytes_Type)
         return mpk_save_bytes(d, q, object, place);
     if (type == &PySet_Type && d->e.protocol >= 4)

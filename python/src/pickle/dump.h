@@ -278,6 +278,8 @@ char *mpk_save_made(struct mpk_dumper *d, char *q, PyObject *value, PyObject *ob
 
 char *mpk_save_global(struct mpk_dumper *d, char *q, PyObject *object, PyObject *name);
 char *mpk_save_type(struct mpk_dumper *d, char *q, PyObject *object);
+/* What a dotted name leads to; NULL with an exception. */
+PyObject *mpk_resolve(PyObject *from, PyObject *name);
 /* Writes `object` as a global of these names, whatever is there by them. */
 char *mpk_put_global(struct mpk_dumper *d, char *q, PyObject *object, PyObject *module,
                      PyObject *name);
@@ -286,6 +288,11 @@ char *mpk_put_global(struct mpk_dumper *d, char *q, PyObject *object, PyObject *
 
 /* What is neither by its name nor an object that knows; *done tells whether it was one. */
 char *mpk_save_special(struct mpk_dumper *d, char *q, PyObject *object, bool *done);
+/* What reducers in Python put into their answers; *done as above. */
+char *mpk_save_token(struct mpk_dumper *d, char *q, PyObject *object, bool *done);
+/* After pickle's way failed, with its exception still there. */
+char *mpk_save_otherwise(struct mpk_dumper *d, char *q, PyObject *object);
+char *mpk_save_shared_dict(struct mpk_dumper *d, char *q, PyObject *dict, size_t place);
 char *mpk_save_function(struct mpk_dumper *d, char *q, PyObject *object);
 char *mpk_save_class(struct mpk_dumper *d, char *q, PyObject *object);
 

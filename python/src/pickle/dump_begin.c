@@ -291,6 +291,7 @@ static void prepare(struct mpk_dumper *d) {
     d->e.sink_context = d;
     d->e.error = &d->error;
     d->e.code = 0;
+    d->later = NULL;
     d->epoch++;
     Py_CLEAR(d->bytes);
 }

@@ -34,6 +34,10 @@ static PyObject *resolve(PyObject *from, PyObject *name, PyObject **parent) {
     return found;
 }
 
+PyObject *mpk_resolve(PyObject *from, PyObject *name) {
+    return resolve(from, name, NULL);
+}
+
 static bool is_local(struct mpk_dumper *d, PyObject *object, PyObject *name) {
     PyObject *locals = PyUnicode_FromString("<locals>");
     const int found = locals == NULL ? -1 : PyUnicode_Contains(name, locals);

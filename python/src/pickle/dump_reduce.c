@@ -369,15 +369,19 @@ static PyObject *ask_object(struct mpk_dumper *d, PyObject *object) {
     return value;
 }
 
-/* Writes what a reducer gave, and lets it go. */
+/* Writes what a reducer gave, and lets it go. Where pickle fails before it has written anything,
+ * the table of what dill can is asked. */
 static char *save_answer(struct mpk_dumper *d, char *q, PyObject *value, PyObject *object) {
     if (value == NULL)
-        return NULL;
+        return mpk_save_otherwise(d, q, object);
     if (PyTuple_Check(value))
         return mpk_save_made(d, q, value, object);
-    if (PyUnicode_Check(value))
+    if (PyUnicode_Check(value)) {
+        const ptrdiff_t before = q - d->e.base;
         q = mpk_keep(d, value) < 0 ? NULL : mpk_save_global(d, q, object, value);
-    else
+        if (q == NULL && d->e.code == 0)
+            q = mpk_save_otherwise(d, d->e.base + before, object);
+    } else
         q = refuse(d, "__reduce__ must return a string or tuple");
     Py_DECREF(value);
     return q;
@@ -398,6 +402,8 @@ static char *save_by_reducers(struct mpk_dumper *d, char *q, PyObject *object) {
         return save_old_set(d, q, object);
     if (d->reducer_override != NULL) {
         value = PyObject_CallOneArg(d->reducer_override, object);
+        if (value == NULL)
+            return NULL;
         if (value != Py_NotImplemented)
             return save_answer(d, q, value, object);
         Py_DECREF(value);
@@ -422,7 +428,9 @@ static char *save_by_reducers(struct mpk_dumper *d, char *q, PyObject *object) {
 
 char *mpk_save_object(struct mpk_dumper *d, char *q, PyObject *object, bool owned) {
     bool done;
-    CHECKED(mpk_save_instance(d, q, object, owned, &done));
+    CHECKED(mpk_save_token(d, q, object, &done));
+    if (!done)
+        CHECKED(mpk_save_instance(d, q, object, owned, &done));
     if (done)
         return q;
     if (mpk_settle(d) < 0)
