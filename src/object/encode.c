@@ -43,7 +43,7 @@ static char *grow(struct mfi_encoder *e, char *q, size_t need) {
     capacity = capacity < 4096 ? 4096 : 2 * capacity;
     if (capacity < used + need + MFI_SLACK)
         capacity = used + need + MFI_SLACK;
-    char *grown = mfi_sys.realloc(e->base, capacity);
+    char *grown = e->move != NULL ? e->move(e, used, capacity) : mfi_sys.realloc(e->base, capacity);
     if (grown == NULL)
         return mfi_pickle_fail(e, -ENOMEM, "no memory for %zu bytes", capacity);
     if (capacity >= 2 * (size_t)MFI_HUGE)
@@ -108,9 +108,12 @@ char *mfi_pickle_slow(struct mfi_encoder *e, char *q) {
 
 char *mfi_pickle_begin(struct mfi_encoder *e) {
     e->frame = -1;
-    char *q = grow(e, NULL, MFI_SLACK);
+    char *q = grow(e, e->base, MFI_SLACK);
     if (q == NULL)
         return NULL;
+    set_soft(e);
+    if (e->protocol < 2)
+        return q;
     return open_frame(e, mfi_put_number(q, MFI_OP_PROTO, (uint64_t)e->protocol, 1));
 }
 

@@ -32,6 +32,9 @@ struct mfi_encoder {
     int64_t frame;    /* where its header is; -1: no frame is open */
     uint64_t memo_count;
     int protocol;
+    /* Where the buffer comes from: moves the `used` bytes of it to one of `capacity` and returns
+     * that, or fails (mfi_pickle_fail). NULL: from the heap, to be freed by mfi_encoder_free(). */
+    char *(*move)(struct mfi_encoder *e, size_t used, size_t capacity);
     mayfly_sink *sink; /* NULL: all stays in the buffer */
     void *sink_context;
     mayfly_error *error;
@@ -41,7 +44,8 @@ struct mfi_encoder {
 /* encode.c */
 MFI_COLD char *mfi_pickle_slow(struct mfi_encoder *e, char *q);
 char *mfi_pickle_fit(struct mfi_encoder *e, char *q); /* the slack, and no look at the frame */
-char *mfi_pickle_begin(struct mfi_encoder *e);        /* the first bytes */
+char *mfi_pickle_begin(struct mfi_encoder *e);        /* the first bytes; into a
+                                                         buffer that is there already, if any */
 char *mfi_pickle_end(struct mfi_encoder *e, char *q); /* STOP; the rest to the sink */
 char *mfi_pickle_payload(struct mfi_encoder *e, char *q, const char *header, size_t header_size,
                          const void *data, size_t size);

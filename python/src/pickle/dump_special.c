@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What pickle cannot write, and dill can: which of the reducers is asked. The frequent ones are in
+ * C (dump_function.c, dump_class.c), the others are a table in Python (mayfly._reducers), which is
+ * loaded when something is met that may need it.
+ */
+#include "special.h"
+
+static const struct {
+    const char *module, *name;
+} wanted[MPK_SPECIALS] = {
+    [MPK_REDUCE] = {"mayfly._reducers", "reduce"},
+    [MPK_NAME] = {"mayfly._reducers", "Name"},
+    [MPK_CALL] = {"mayfly._reducers", "Call"},
+    [MPK_LATER] = {"mayfly._reducers", "Later"},
+    [MPK_SETTINGS] = {"mayfly._settings", "Settings"},
+    [MPK_CREATE_FUNCTION] = {"mayfly._reduce", "CREATE_FUNCTION"},
+    [MPK_CREATE_CODE] = {"mayfly._reduce", "CREATE_CODE"},
+    [MPK_CREATE_CELL] = {"mayfly._reduce", "CREATE_CELL"},
+    [MPK_CREATE_TYPE] = {"mayfly._reduce", "CREATE_TYPE"},
+    [MPK_MAIN_DICT] = {"mayfly._reduce", "MAIN_DICT"},
+};
+
+bool mpk_specials_load(struct mpk_dumper *d) {
+    PyObject **to = d->state->special;
+    for (int i = 0; to[MPK_SPECIALS - 1] == NULL && i < MPK_SPECIALS; i++) {
+        PyObject *module = PyImport_ImportModule(wanted[i].module);
+        PyObject *found = module == NULL ? NULL : PyObject_GetAttrString(module, wanted[i].name);
+        Py_XDECREF(module);
+        if (found == NULL)
+            return false;
+        Py_XSETREF(to[i], found);
+    }
+    return true;
+}
+
+PyObject *mpk_settings_of(struct mpk_dumper *d) {
+    if (d->settings != NULL)
+        return d->settings;
+    PyObject *protocol = PyLong_FromLong(d->e.protocol);
+    if (protocol == NULL)
+        return NULL;
+    PyObject *given[4];
+    for (int i = 0; i < 4; i++)
+        given[i] = d->given[i] == NULL ? Py_None : d->given[i];
+    d->settings = PyObject_CallFunctionObjArgs(d->state->special[MPK_SETTINGS], protocol, given[0],
+                                               given[1], given[2], given[3], NULL);
+    Py_DECREF(protocol);
+    return d->settings;
+}
+
+int mpk_setting(struct mpk_dumper *d, const char *name) {
+    PyObject *settings = mpk_settings_of(d);
+    PyObject *value = settings == NULL ? NULL : PyObject_GetAttrString(settings, name);
+    const int r = value == NULL ? -1 : PyObject_IsTrue(value);
+    Py_XDECREF(value);
+    return r;
+}
+
+/* A Name is written as it says. */
+static char *save_name(struct mpk_dumper *d, char *q, PyObject *name, PyObject *object) {
+    PyObject *module = PyObject_GetAttr(name, d->state->n[MPK_N_module]);
+    PyObject *what = module == NULL ? NULL : PyObject_GetAttr(name, d->state->n[MPK_N_name]);
+    if (what == NULL || mpk_keep(d, module) < 0 || mpk_keep(d, what) < 0)
+        q = NULL;
+    q = q == NULL ? NULL : mpk_put_global(d, q, object, module, what);
+    Py_XDECREF(what);
+    Py_XDECREF(module);
+    return q;
+}
+
+/* What the table in Python says; *done is false where it leaves it to pickle. */
+char *mpk_save_by_table(struct mpk_dumper *d, char *q, PyObject *object, bool *done) {
+    *done = false;
+    if (!mpk_specials_load(d) || mpk_settings_of(d) == NULL)
+        return NULL;
+    PyObject *value =
+        PyObject_CallFunctionObjArgs(d->state->special[MPK_REDUCE], object, d->settings, NULL);
+    if (value == NULL)
+        return NULL;
+    *done = value != Py_NotImplemented;
+    if (Py_IS_TYPE(value, (PyTypeObject *)d->state->special[MPK_NAME]))
+        q = mpk_keep(d, value) < 0 ? NULL : save_name(d, q, value, object);
+    else if (PyTuple_Check(value))
+        return mpk_save_made(d, q, value, object);
+    else if (*done)
+        q = mpk_keep(d, value) < 0 ? NULL : mpk_save_global(d, q, object, value);
+    Py_DECREF(value);
+    return q;
+}
+
+/* What reducers put into their answers for us. */
+char *mpk_save_token(struct mpk_dumper *d, char *q, PyObject *object, bool *done) {
+    PyObject *const *special = d->state->special;
+    PyObject *type = (PyObject *)Py_TYPE(object);
+    *done = special[MPK_SPECIALS - 1] != NULL &&
+            (type == special[MPK_NAME] || type == special[MPK_CALL] || type == special[MPK_LATER]);
+    if (!*done)
+        return q;
+    if (mpk_settle(d) < 0)
+        return NULL;
+    if (type == special[MPK_NAME])
+        return save_name(d, q, object, object);
+    return type == special[MPK_CALL]
+               ? mpk_save_made(d, q, PyObject_GetAttr(object, d->state->n[MPK_N_value]), object)
+               : mpk_save_made(d, q, PyObject_CallMethodNoArgs(object, d->state->n[MPK_N_reduce]),
+                               object);
+}
+
+/* A class that Python code made of others like it is pickle's matter. */
+static bool is_plain_class(PyTypeObject *type) {
+    return PyType_HasFeature(type, Py_TPFLAGS_HEAPTYPE) &&
+           ((PyHeapTypeObject *)type)->ht_module == NULL;
+}
+
+char *mpk_save_special(struct mpk_dumper *d, char *q, PyObject *object, bool *done) {
+    PyTypeObject *type = Py_TYPE(object);
+    PyObject *const *n = d->state->n;
+    *done = false;
+    if (type == &PyCode_Type || type == &PyCell_Type) {
+        *done = true;
+        return type == &PyCode_Type ? mpk_save_code(d, q, object) : mpk_save_cell(d, q, object);
+    }
+    if (type == &PyProperty_Type || type == &PyStaticMethod_Type || type == &PyClassMethod_Type) {
+        *done = true;
+        return mpk_save_wrapped(d, q, object);
+    }
+    if (is_plain_class(type) ||
+        _PyType_Lookup(type, n[MPK_N___reduce__]) !=
+            _PyType_Lookup(&PyBaseObject_Type, n[MPK_N___reduce__]) ||
+        _PyType_Lookup(type, n[MPK_N___reduce_ex__]) !=
+            _PyType_Lookup(&PyBaseObject_Type, n[MPK_N___reduce_ex__]))
+        return q;
+    return mpk_save_by_table(d, q, object, done);
+}
+
+/* Pickle's way failed, before anything was written: has the table one? If not, the exception
+ * stays. */
+char *mpk_save_otherwise(struct mpk_dumper *d, char *q, PyObject *object) {
+    PyObject *type, *value, *traceback;
+    bool done;
+    if (!PyErr_ExceptionMatches(PyExc_TypeError) && !PyErr_ExceptionMatches(PyExc_AttributeError) &&
+        !PyErr_ExceptionMatches(d->state->PicklingError))
+        return NULL;
+    PyErr_Fetch(&type, &value, &traceback);
+    q = mpk_save_by_table(d, q, object, &done);
+    if (q == NULL || done) {
+        Py_XDECREF(type);
+        Py_XDECREF(value);
+        Py_XDECREF(traceback);
+        return q;
+    }
+    PyErr_Restore(type, value, traceback);
+    return NULL;
+}
+
+/* ---- dicts of modules ----------------------------------------------------------------------- */
+
+bool mpk_is_module_dict(struct mpk_dumper *d, PyObject *dict, PyObject **name) {
+    *name = PyDict_GetItemWithError(dict, d->state->n[MPK_N___name__]);
+    if (*name == NULL || !PyUnicode_CheckExact(*name)) {
+        PyErr_Clear();
+        return false;
+    }
+    PyObject *module = PyDict_GetItemWithError(PyImport_GetModuleDict(), *name);
+    return module != NULL && PyModule_Check(module) && PyModule_GetDict(module) == dict;
+}
+
+/* A dict that more than one refers to may be a module's, and then goes by its name. */
+char *mpk_save_shared_dict(struct mpk_dumper *d, char *q, PyObject *dict, size_t place) {
+    PyObject *name;
+    if (MFI_LIKELY(!mpk_is_module_dict(d, dict, &name)))
+        return mpk_save_dict(d, q, dict, place);
+    if (mpk_settle(d) < 0 || !mpk_specials_load(d))
+        return NULL;
+    if (PyUnicode_Compare(name, d->state->n[MPK_N___main__]) == 0)
+        return save_name(d, q, d->state->special[MPK_MAIN_DICT], dict);
+    return mpk_keep(d, name) < 0 ? NULL
+                                 : mpk_put_global(d, q, dict, name, d->state->n[MPK_N___dict__]);
+}
+
+/* ---- whether something is found by its name ------------------------------------------------- */
+
+int mpk_is_importable(struct mpk_dumper *d, PyObject *object, PyObject *module, PyObject *name) {
+    PyObject *const *n = d->state->n;
+    if (module == NULL || !PyUnicode_Check(module) || !PyUnicode_Check(name) ||
+        PyUnicode_Compare(module, n[MPK_N___main__]) == 0 ||
+        PyUnicode_Compare(module, n[MPK_N___mp_main__]) == 0)
+        return 0;
+    PyObject *there = PyImport_GetModule(module);
+    if (there == NULL && !PyErr_Occurred())
+        there = PyImport_Import(module);
+    if (there == NULL) {
+        PyErr_Clear(); /* then it is not there for others, either */
+        return 0;
+    }
+    PyObject *found = NULL;
+    if (PyModule_CheckExact(there)) {
+        found = PyDict_GetItemWithError(PyModule_GetDict(there), name);
+        Py_XINCREF(found);
+    }
+    if (found == NULL && !PyErr_Occurred())
+        found = mpk_resolve(there, name);
+    Py_DECREF(there);
+    PyErr_Clear();
+    const int r = found == object;
+    Py_XDECREF(found);
+    return r;
+}
