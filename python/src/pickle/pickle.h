@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The extension module mayfly._pickle: what its parts share.
+ *
+ * dump*.c write objects, load*.c read them. How each thing is said in the pickle format stands in
+ * src/object/ (encode.h, decode.h, opcodes.h), once; what is known of the insides of CPython stands
+ * in internals.h, once.
+ */
+#ifndef MPK_PICKLE_H
+#define MPK_PICKLE_H
+
+#ifndef PY_SSIZE_T_CLEAN
+#define PY_SSIZE_T_CLEAN
+#endif
+#include <Python.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Strings that are looked up: made once for each interpreter. */
+/* The formatter finds no end with such lists. */
+/* clang-format off */
+#define MPK_NAMES(X) \
+    X(__annotations__) X(__class__) X(__dict__) X(__doc__) X(__func__) X(__getnewargs__) \
+    X(__getnewargs_ex__) X(__getstate__) X(__init__) X(__kwdefaults__) X(__main__) X(__module__) \
+    X(__name__) X(__new__) X(__newobj__) X(__newobj_ex__) X(__qualname__) X(__reduce__) \
+    X(__reduce_ex__) X(__setstate__) X(__slots__) X(__weakref__) X(__builtins__) X(ASCII) \
+    X(append) X(add) X(allow) X(buffer_callback) X(buffers) X(byref) X(bytes) X(builtins) \
+    X(cell_contents) X(data_only) X(default) X(dispatch) X(dispatch_table) X(encoding) X(errors) \
+    X(extend) X(file) X(find_class) X(fix_imports) X(fmode) X(ignore) X(items) X(latin1) X(obj) \
+    X(object) X(pause_gc) X(peek) X(persistent_id) X(persistent_load) X(protocol) X(read) \
+    X(readinto) X(readline) X(recurse) X(reduce) X(reducer_override) X(strict) X(strictio) X(update) \
+    X(write)
+/* clang-format on */
+
+enum mpk_name {
+#define MPK_NAME_ENUM(name) MPK_N_##name,
+    MPK_NAMES(MPK_NAME_ENUM)
+#undef MPK_NAME_ENUM
+        MPK_N_COUNT
+};
+
+struct mpk_dumper;
+
+/* One for each interpreter that imported the module. */
+struct mpk_state {
+    PyObject *n[MPK_N_COUNT];
+    PyObject *PickleError, *PicklingError, *UnpicklingError;      /* pickle's own */
+    PyObject *newobj, *newobj_ex;                                 /* copyreg's functions */
+    PyObject *dispatch_table, *slotnames;                         /* copyreg's */
+    PyObject *extensions, *inverted_extensions, *extension_cache; /* copyreg's */
+    PyObject *import_mapping, *name_mapping;                      /* Python 3 to 2 */
+    PyObject *reverse_import_mapping, *reverse_name_mapping;      /* and back */
+    PyObject *codecs_encode, *getattr, *partial;
+    PyObject *Pickler, *Unpickler;
+    PyObject *load_objects[8]; /* whatever load*.c needs, an enum of its own numbers them */
+    PyObject *dump_objects[16];
+    struct mpk_dumper *spare; /* one that no dump uses, with its memory */
+};
+
+extern struct PyModuleDef mpk_module;
+static inline struct mpk_state *mpk_state_of(PyObject *module) {
+    return (struct mpk_state *)PyModule_GetState(module);
+}
+struct mpk_state *mpk_state_of_type(PyTypeObject *type);
+
+/* Makes a heap type that belongs to the module, and adds it under its name; a new reference. */
+PyObject *mpk_add_type(PyObject *module, PyType_Spec *spec, const char *name);
+
+/* Py_NewRef(), which Python 3.9 lacks. */
+static inline PyObject *mpk_ref(PyObject *object) {
+    Py_INCREF(object);
+    return object;
+}
+
+/* What a part adds to the module; each setup makes its types. */
+extern PyMethodDef mpk_dump_methods[], mpk_load_methods[];
+int mpk_dump_setup(PyObject *module, struct mpk_state *state);
+int mpk_load_setup(PyObject *module, struct mpk_state *state);
+void mpk_dump_release(struct mpk_state *state);
+
+/* arguments.c: what a function takes, names in order, the first `positional` also without theirs.
+ * Puts arguments into `out`, NULL where there is none; borrowed. 0, or -1 with a TypeError. */
+struct mpk_signature {
+    const char *function;
+    int positional, required, count;
+    unsigned char names[16]; /* enum mpk_name */
+};
+int mpk_parse(const struct mpk_state *state, const struct mpk_signature *signature,
+              PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames, PyObject **out);
+int mpk_parse_tuple(const struct mpk_state *state, const struct mpk_signature *signature,
+                    PyObject *args, PyObject *kwargs, PyObject **out);
+
+#endif
