@@ -341,8 +341,10 @@ int mfi_line_quoted(struct mfi_decoder *d, struct mfi_cursor *k) {
         size_t made = 1, used = 0;
         if (text[i] == '\\' && i + 1 < size - 1)
             used = byte_escape(text + i + 1, size - 2 - i, bytes, &made);
-        if (text[i] == '\\' && used == 0)
+        if (text[i] == '\\' && used == 0) {
+            d->fault = MFI_FAULT_TEXT;
             return mfi_decode_fail(d, k, MAYFLY_E_PICKLE, "the escape at byte %zu is not whole", i);
+        }
         r = mfi_buffer_append(&d->text, bytes, made);
         i += 1 + used;
     }
@@ -365,9 +367,11 @@ int mfi_line_unescaped(struct mfi_decoder *d, struct mfi_cursor *k) {
         if (c == '\\' && i < size && (text[i] == 'u' || text[i] == 'U')) {
             const size_t digits = text[i] == 'u' ? 4 : 8;
             const int64_t escaped = hex(text + i + 1, size - i - 1, digits);
-            if (escaped < 0 || escaped > 0x10ffff)
+            if (escaped < 0 || escaped > 0x10ffff) {
+                d->fault = MFI_FAULT_TEXT;
                 return mfi_decode_fail(d, k, MAYFLY_E_PICKLE,
                                        "the escape at byte %zu is no character", i - 1);
+            }
             c = (uint32_t)escaped;
             i += 1 + digits;
         } else if (c == '\\' && i < size) { /* it hides what follows */

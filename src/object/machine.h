@@ -560,7 +560,7 @@ MFI_OP(PROTO) {
     if (protocol > 5 && b->trace == NULL) {
         d->fault = MFI_FAULT_PROTOCOL;
         return mfi_decode_fail(d, MFI_AT(k), MAYFLY_E_PICKLE,
-                               "protocol %d is not known: 0 to 5 are", (int)protocol);
+                               "unsupported pickle protocol: %d; 0 to 5 are known", (int)protocol);
     }
     d->protocol = (int)protocol;
     return 0;

@@ -30,7 +30,7 @@ static mfi_slot make_long(void *c, const uint8_t *bytes, size_t size) {
 }
 
 static mfi_slot make_long_text(void *c, const char *text, size_t size) {
-    (void)c;
+    struct mpk_loader *l = c;
     PyObject *value = NULL;
     char *copy = memchr(text, '\0', size) != NULL ? NULL : PyMem_Malloc(size + 1);
     if (copy != NULL) {
@@ -39,8 +39,13 @@ static mfi_slot make_long_text(void *c, const char *text, size_t size) {
         value = PyLong_FromString(copy, NULL, 0);
         PyMem_Free(copy);
     }
-    if (value == NULL && !PyErr_Occurred())
-        PyErr_Format(PyExc_ValueError, "no whole number: %s", mfi_quote(text, size).text);
+    if (value == NULL && (!PyErr_Occurred() || PyErr_ExceptionMatches(PyExc_ValueError))) {
+        PyErr_Clear();
+        l->d.fault = MFI_FAULT_TEXT;
+        (void)mpk_load_fail(l, "\"%s\" is no whole number, or has more digits than "
+                               "sys.get_int_max_str_digits() lets pass",
+                            mfi_quote(text, size).text);
+    }
     return MPK_SLOT(value);
 }
 
