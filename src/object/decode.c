@@ -199,7 +199,7 @@ mfi_slot *mfi_memo_find_far(const struct mfi_decoder *d, uint64_t number) {
 
 int mfi_decode_no_text(struct mfi_decoder *d, const struct mfi_cursor *k, const char *text,
                        size_t size, const char *what) {
-    d->fault = MFI_FAULT_TEXT;
+    d->fault = size > 0 ? MFI_FAULT_TEXT : MFI_FAULT_PICKLE;
     return mfi_decode_fail(d, k, MAYFLY_E_PICKLE, "\"%s\" is no %s", mfi_quote(text, size).text,
                            what);
 }

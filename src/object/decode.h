@@ -120,7 +120,8 @@ struct mfi_builder {
     void (*stored)(void *c, mfi_slot slot);
     /* SETITEM and SETITEMS, before `set_items`, which is not called if this returns 1: it took the
      * pairs and the dict below them, and what follows in the input, and moved the cursor; or NULL.
-     * `memo` is how much the memo had when the mark was set. */
+     * `memo` is how much the memo had when the mark was set, its lowest bits;
+     * UINT64_MAX: there was none. */
     int (*fold)(void *c, struct mfi_cursor *k, mfi_slot *pairs, size_t count, uint64_t memo,
                 const mfi_slot *fence);
     int (*trace)(void *c, const struct mfi_cursor *k); /* after each opcode; or NULL */

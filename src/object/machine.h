@@ -373,7 +373,7 @@ MFI_OP(APPENDS) {
 MFI_OP(SETITEM) {
     int r = have(d, k, 3);
     MFI_RETURN_IF_BAD(r);
-    if (b->fold != NULL && b->fold(c, k, k->sp - 2, 1, 0, d->fence) > 0)
+    if (b->fold != NULL && b->fold(c, k, k->sp - 2, 1, UINT64_MAX, d->fence) > 0)
         return 0;
     r = built(MFI_PASS, b->set_items(c, k->sp[-3], k->sp - 2, 1));
     k->sp -= 2;

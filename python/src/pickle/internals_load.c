@@ -69,6 +69,80 @@ PyObject *mpk_new_long(const unsigned char *bytes, size_t size) {
 #endif
 }
 
+/* Characters that are decoded at once on the C stack. */
+enum { AT_ONCE = 512 };
+
+/* The character at text[*at], two to four bytes of UTF-8; false: it is none, or a surrogate. */
+static inline bool wide_character(const unsigned char *text, size_t size, size_t *at,
+                                  Py_UCS4 *ret) {
+    const unsigned char *from = text + *at;
+    const unsigned length = from[0] < 0xe0 ? 2 : from[0] < 0xf0 ? 3 : 4;
+    static const Py_UCS4 least[] = {0, 0, 0x80, 0x800, 0x10000};
+    if (from[0] < 0xc2 || from[0] > 0xf4 || size - *at < length)
+        return false;
+    Py_UCS4 c = from[0] & (0x7fu >> length);
+    for (unsigned i = 1; i < length; i++) {
+        if ((from[i] & 0xc0) != 0x80)
+            return false;
+        c = c << 6 | (from[i] & 0x3f);
+    }
+    *at += length;
+    *ret = c;
+    return c >= least[length] && c <= 0x10ffff && (c < 0xd800 || c > 0xdfff);
+}
+
+static PyObject *of_characters(const Py_UCS4 *from, size_t count, Py_UCS4 most) {
+    PyObject *made = PyUnicode_New((Py_ssize_t)count, most);
+    if (made == NULL)
+        return NULL;
+    if (most < 0x100) {
+        Py_UCS1 *to = PyUnicode_1BYTE_DATA(made);
+        for (size_t i = 0; i < count; i++)
+            to[i] = (Py_UCS1)from[i];
+    } else if (most < 0x10000) {
+        Py_UCS2 *to = PyUnicode_2BYTE_DATA(made);
+        for (size_t i = 0; i < count; i++)
+            to[i] = (Py_UCS2)from[i];
+    } else {
+        memcpy(PyUnicode_4BYTE_DATA(made), from, count * sizeof *from);
+    }
+    return made;
+}
+
+/* What is short and well-formed needs none of the machinery of codecs. Characters up to U+00FF by
+ * themselves are CPython's own objects. */
 PyObject *mpk_new_text(const char *text, size_t size) {
+    const unsigned char *from = (const unsigned char *)text;
+    Py_UCS4 characters[AT_ONCE], all = 0, most = 0;
+    size_t count = 0, at = 0;
+    bool good = size > 2 && size <= AT_ONCE;
+    while (good && at < size) {
+        Py_UCS4 c = from[at];
+        if (c < 0x80)
+            at++;
+        else
+            good = wide_character(from, size, &at, &c);
+        all |= c;
+        most = c > most ? c : most;
+        characters[count++] = c;
+    }
+    if (good && count > 1 && all >= 0x80)
+        return of_characters(characters, count, most);
     return PyUnicode_DecodeUTF8(text, (Py_ssize_t)size, "surrogatepass");
+}
+
+int mpk_attribute(PyObject *object, PyObject *name, PyObject **ret) {
+#if PY_VERSION_HEX >= 0x030D0000
+    return PyObject_GetOptionalAttr(object, name, ret);
+#elif MPK_INTERNALS
+    return _PyObject_LookupAttr(object, name, ret);
+#else
+    *ret = PyObject_GetAttr(object, name);
+    if (*ret != NULL)
+        return 1;
+    if (!PyErr_ExceptionMatches(PyExc_AttributeError))
+        return -1;
+    PyErr_Clear();
+    return 0;
+#endif
 }

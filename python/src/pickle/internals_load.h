@@ -23,33 +23,41 @@ PyObject *mpk_new_text(const char *text, size_t size);           /* UTF-8, with 
 int mpk_list_take_slowly(PyObject *list, PyObject *const *items, size_t count);
 int mpk_dict_take_slowly(PyObject *dict, PyObject *const *pairs, size_t count);
 
+/* An attribute that may be missing: 1, 0, -1 with an exception. */
+int mpk_attribute(PyObject *object, PyObject *name, PyObject **ret);
+
 /* ---- ints ------------------------------------------------------------------------------------ */
 
+/* Room for two digits: a multiple of 16 bytes, as the allocator has it, is that for one as well. */
 #if MPK_LAYOUTS && PY_VERSION_HEX >= 0x030C0000
-#define MPK_LONG_SIZE (offsetof(PyLongObject, long_value.ob_digit) + sizeof(digit))
-static inline void mpk_set_digit(PyLongObject *made, digit value, bool negative) {
+#define MPK_LONG_SIZE (offsetof(PyLongObject, long_value.ob_digit) + 2 * sizeof(digit))
+static inline void mpk_set_digits(PyLongObject *made, digit low, digit high, bool negative) {
     made->ob_base.ob_refcnt = 1;
     made->ob_base.ob_type = &PyLong_Type;
-    made->long_value.lv_tag = (uintptr_t)1 << 3 | (negative ? 2 : 0);
-    made->long_value.ob_digit[0] = value;
+    made->long_value.lv_tag = (uintptr_t)(high != 0 ? 2 : 1) << 3 | (negative ? 2 : 0);
+    made->long_value.ob_digit[0] = low;
+    made->long_value.ob_digit[1] = high;
 }
 #elif MPK_LAYOUTS
-#define MPK_LONG_SIZE (offsetof(PyLongObject, ob_digit) + sizeof(digit))
-static inline void mpk_set_digit(PyLongObject *made, digit value, bool negative) {
+#define MPK_LONG_SIZE (offsetof(PyLongObject, ob_digit) + 2 * sizeof(digit))
+static inline void mpk_set_digits(PyLongObject *made, digit low, digit high, bool negative) {
+    const Py_ssize_t count = high != 0 ? 2 : 1;
     made->ob_base.ob_base.ob_refcnt = 1;
     made->ob_base.ob_base.ob_type = &PyLong_Type;
-    made->ob_base.ob_size = negative ? -1 : 1;
-    made->ob_digit[0] = value;
+    made->ob_base.ob_size = negative ? -count : count;
+    made->ob_digit[0] = low;
+    made->ob_digit[1] = high;
 }
 #endif
 
 static inline PyObject *mpk_new_int(int64_t value) {
-#if MPK_LAYOUTS && PyLong_SHIFT == 30
+#if MPK_LAYOUTS && PYLONG_BITS_IN_DIGIT == 30
     const uint64_t size = value < 0 ? -(uint64_t)value : (uint64_t)value;
-    if (MPK_LIKELY(size >> PyLong_SHIFT == 0 && (value > 256 || value < -5))) {
+    if (MPK_LIKELY(size >> 60 == 0 && (value > 256 || value < -5))) {
         PyLongObject *made = (PyLongObject *)PyObject_Malloc(MPK_LONG_SIZE);
         if (MPK_LIKELY(made != NULL)) {
-            mpk_set_digit(made, (digit)size, value < 0);
+            mpk_set_digits(made, (digit)(size & PyLong_MASK), (digit)(size >> PyLong_SHIFT),
+                           value < 0);
             return (PyObject *)made;
         }
     }
@@ -139,8 +147,7 @@ static inline int mpk_list_take(PyObject *object, PyObject *const *items, size_t
 #endif
 }
 
-static inline int mpk_dict_take(PyObject *dict, PyObject *const *pairs, size_t count) {
-    return mpk_dict_take_slowly(dict, pairs, count);
-}
+/* Sets pairs in a dict; where they lie is written over. */
+int mpk_dict_take_fast(PyObject *dict, PyObject **pairs, size_t count);
 
 #endif

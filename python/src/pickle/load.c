@@ -41,7 +41,7 @@ static mfi_slot make_long_text(void *c, const char *text, size_t size) {
     }
     if (value == NULL && (!PyErr_Occurred() || PyErr_ExceptionMatches(PyExc_ValueError))) {
         PyErr_Clear();
-        l->d.fault = MFI_FAULT_TEXT;
+        l->d.fault = size > 0 || text[0] == 'L' ? MFI_FAULT_TEXT : MFI_FAULT_PICKLE;
         (void)mpk_load_fail(l, "\"%s\" is no whole number, or has more digits than "
                                "sys.get_int_max_str_digits() lets pass",
                             mfi_quote(text, size).text);

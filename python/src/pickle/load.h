@@ -21,7 +21,7 @@
 #ifndef MPK_LOAD_H
 #define MPK_LOAD_H
 
-#include "internals.h"
+#include "internals_load.h"
 #include "object/decode.h"
 
 /* Python objects that loading keeps in the state of the module. */
@@ -48,8 +48,8 @@ struct mpk_shape;
 struct mpk_fold {
     PyObject *instance;
     struct mpk_shape *shape;
-    size_t number; /* in the memo */
-    bool is_pair;  /* (None, state) and not the state itself */
+    size_t number, pair_number; /* in the memo */
+    bool is_pair;               /* the state was (None, dict), which has the second number */
 };
 
 struct mpk_loader {
@@ -115,8 +115,6 @@ int mpk_load_add_items(struct mpk_loader *l, PyObject *set, const mfi_slot *item
 mfi_slot mpk_load_persistent(struct mpk_loader *l, PyObject *id);
 mfi_slot mpk_load_buffer(struct mpk_loader *l);
 mfi_slot mpk_load_readonly(struct mpk_loader *l, PyObject *buffer);
-/* An attribute that may be missing: 1, 0, -1 with an exception. */
-int mpk_attribute(PyObject *object, PyObject *name, PyObject **ret);
 
 /* ---- load_shape.c ---------------------------------------------------------------------------- */
 

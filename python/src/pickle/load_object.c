@@ -8,16 +8,6 @@
  */
 #include "load.h"
 
-int mpk_attribute(PyObject *object, PyObject *name, PyObject **ret) {
-    *ret = PyObject_GetAttr(object, name);
-    if (*ret != NULL)
-        return 1;
-    if (!PyErr_ExceptionMatches(PyExc_AttributeError))
-        return -1;
-    PyErr_Clear();
-    return 0;
-}
-
 /* ---- making ---------------------------------------------------------------------------------- */
 
 /* Types of CPython's own that call nobody else's code when they are made of plain arguments. */
@@ -73,9 +63,7 @@ mfi_slot mpk_load_newobj(struct mpk_loader *l, PyObject *cls, PyObject *argument
     PyObject *made = NULL;
     PyTypeObject *type = (PyTypeObject *)cls;
     if (check_newobj(l, cls, arguments, keywords) == 0) {
-        if (MFI_LIKELY(keywords == NULL && is_bare(type, arguments)))
-            made = type->tp_alloc(type, 0);
-        else if (mpk_shape_settle(l) == 0)
+        if (MFI_LIKELY(keywords == NULL && is_bare(type, arguments)) || mpk_shape_settle(l) == 0)
             made = type->tp_new(type, arguments, keywords);
     }
     Py_DECREF(cls);
