@@ -25,22 +25,6 @@ _LATER = {
 }
 _MODULES = {"temp", "source", "tempfile", "bench", "engines", "testing"}
 
-# The pickler is loaded when it is first asked for: most programs want temporary files alone.
-_LAZY = dict.fromkeys(("dump", "dumps", "load", "loads", "Pickler", "Unpickler", "PickleError",
-                       "PicklingError", "UnpicklingError"), "_pickle")
-
-
-def __getattr__(name):
-    if name not in _LAZY:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-    value = globals()[name] = getattr(import_module("." + _LAZY[name], __name__), name)
-    return value
-
-
-def __dir__():
-    return sorted(globals().keys() | _LAZY.keys())
-
 
 def __getattr__(name):
     from importlib import import_module

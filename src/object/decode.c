@@ -52,7 +52,11 @@ int mfi_decode_more(struct mfi_decoder *d, struct mfi_cursor *k, uint64_t need) 
                                (unsigned long long)need, (unsigned long long)d->max_bytes);
     if (r < 0)
         return d->code = mfi_fail_call(d->error, r, "read", d->path, -1);
+    if (need > INT64_MAX)
+        d->fault = MFI_FAULT_SIZE;
     if (k->op == k->at && have == 0)
+        d->fault = MFI_FAULT_END;
+    if (d->fault == MFI_FAULT_END)
         return mfi_decode_fail(d, k, MAYFLY_E_PICKLE, "the input ends here, without STOP: %s",
                                d->before == 0 && k->at == d->begin ? "it is empty"
                                                                    : "it was cut off");
@@ -155,11 +159,12 @@ static int dense_room(struct mfi_decoder *d, const struct mfi_cursor *k, uint64_
     return 0;
 }
 
-int mfi_memo_far(struct mfi_decoder *d, const struct mfi_cursor *k, uint64_t number,
-                 mfi_slot slot) {
+int mfi_memo_far(struct mfi_decoder *d, const struct mfi_cursor *k, uint64_t number, mfi_slot slot,
+                 mfi_slot *ret_replaced) {
     uint64_t *sparse = mfi_map_find(&d->sparse, number + 1);
     mfi_slot *at;
     if (sparse != NULL) { /* it is in one of the two only */
+        *ret_replaced = *sparse;
         *sparse = slot;
         return 0;
     }
@@ -181,16 +186,33 @@ int mfi_memo_far(struct mfi_decoder *d, const struct mfi_cursor *k, uint64_t num
         d->own_bytes += mfi_map_bytes(&d->sparse) - before;
     }
     d->memo_count += *at == 0;
+    *ret_replaced = *at;
     *at = slot;
     return 0;
 }
 
-mfi_slot mfi_memo_find_far(const struct mfi_decoder *d, uint64_t number) {
-    const uint64_t *at = mfi_map_find(&d->sparse, number + 1);
-    return at == NULL ? 0 : *at;
+mfi_slot *mfi_memo_find_far(const struct mfi_decoder *d, uint64_t number) {
+    return mfi_map_find(&d->sparse, number + 1);
 }
 
 /* ---- arguments that are lines ---- */
+
+int mfi_decode_no_text(struct mfi_decoder *d, const struct mfi_cursor *k, const char *text,
+                       size_t size, const char *what) {
+    d->fault = size > 0 ? MFI_FAULT_TEXT : MFI_FAULT_PICKLE;
+    return mfi_decode_fail(d, k, MAYFLY_E_PICKLE, "\"%s\" is no %s", mfi_quote(text, size).text,
+                           what);
+}
+
+/* What the source knows of lines; -ENOSYS: nothing. */
+static int whole_line(struct mfi_decoder *d, struct mfi_cursor *k) {
+    if (d->source.line == NULL)
+        return -ENOSYS;
+    const int r = d->source.line(d, &k->op, &k->at);
+    if (r < 0)
+        return d->code = mfi_fail_call(d->error, r, "read", d->path, -1);
+    return r;
+}
 
 int mfi_decode_line(struct mfi_decoder *d, struct mfi_cursor *k, const char **ret,
                     size_t *ret_size) {
@@ -205,9 +227,11 @@ int mfi_decode_line(struct mfi_decoder *d, struct mfi_cursor *k, const char **re
             return 0;
         }
         seen = have;
-        if (d->source.more == NULL)
+        int r = whole_line(d, k);
+        if (d->source.more == NULL || r == 0)
             return mfi_decode_fail(d, k, MAYFLY_E_PICKLE, "the input ends within its line");
-        const int r = mfi_decode_more(d, k, have + 1);
+        if (r == -ENOSYS)
+            r = mfi_decode_more(d, k, have + 1);
         if (r < 0)
             return r;
     }
@@ -233,8 +257,7 @@ int mfi_line_number(struct mfi_decoder *d, struct mfi_cursor *k, uint64_t *ret) 
     while (i < size && strchr(" \t\r\v\f", text[i]) != NULL && text[i] != '\0')
         i++;
     if (digits == 0 || i < size)
-        return mfi_decode_fail(d, k, MAYFLY_E_PICKLE, "\"%s\" is no number of the memo",
-                               mfi_quote(text, size).text);
+        return mfi_decode_no_text(d, k, text, size, "number of the memo");
     *ret = n;
     return 0;
 }
@@ -318,8 +341,10 @@ int mfi_line_quoted(struct mfi_decoder *d, struct mfi_cursor *k) {
         size_t made = 1, used = 0;
         if (text[i] == '\\' && i + 1 < size - 1)
             used = byte_escape(text + i + 1, size - 2 - i, bytes, &made);
-        if (text[i] == '\\' && used == 0)
+        if (text[i] == '\\' && used == 0) {
+            d->fault = MFI_FAULT_TEXT;
             return mfi_decode_fail(d, k, MAYFLY_E_PICKLE, "the escape at byte %zu is not whole", i);
+        }
         r = mfi_buffer_append(&d->text, bytes, made);
         i += 1 + used;
     }
@@ -342,9 +367,11 @@ int mfi_line_unescaped(struct mfi_decoder *d, struct mfi_cursor *k) {
         if (c == '\\' && i < size && (text[i] == 'u' || text[i] == 'U')) {
             const size_t digits = text[i] == 'u' ? 4 : 8;
             const int64_t escaped = hex(text + i + 1, size - i - 1, digits);
-            if (escaped < 0 || escaped > 0x10ffff)
+            if (escaped < 0 || escaped > 0x10ffff) {
+                d->fault = MFI_FAULT_TEXT;
                 return mfi_decode_fail(d, k, MAYFLY_E_PICKLE,
                                        "the escape at byte %zu is no character", i - 1);
+            }
             c = (uint32_t)escaped;
             i += 1 + digits;
         } else if (c == '\\' && i < size) { /* it hides what follows */

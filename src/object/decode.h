@@ -32,7 +32,18 @@ struct mfi_decoder;
  * ends before; or -errno. */
 struct mfi_source {
     int (*more)(struct mfi_decoder *d, const uint8_t **op, const uint8_t **at, size_t need);
+    /* The same up to the end of a line; NULL: `more` is asked for byte after byte. */
+    int (*line)(struct mfi_decoder *d, const uint8_t **op, const uint8_t **at);
     void *context;
+};
+
+/* What a user of the machine may want to tell apart without reading sentences. */
+enum mfi_fault {
+    MFI_FAULT_PICKLE = 0, /* what is not said below */
+    MFI_FAULT_END,        /* the input ends where an opcode should be */
+    MFI_FAULT_TEXT,       /* an argument that is a line is not what it should be */
+    MFI_FAULT_PROTOCOL,   /* a protocol that is not known */
+    MFI_FAULT_SIZE,       /* a size beyond any memory */
 };
 
 struct mfi_decoder {
@@ -41,7 +52,8 @@ struct mfi_decoder {
     struct mfi_source source;
 
     mfi_slot *stack, *limit, *fence;
-    size_t *marks;                               /* heights of the stack */
+    size_t *marks;                               /* MFI_MARK_HEIGHT bits: heights of the stack;
+                                                    above them: of the memo, as far as fits */
     size_t mark_count, mark_capacity, mark_room; /* room: what is allocated */
     mfi_slot *memo;                              /* by number; 0: nothing */
     size_t memo_size, memo_capacity;
@@ -54,6 +66,7 @@ struct mfi_decoder {
     uint64_t max_bytes, max_marks;
     int protocol; /* as the stream says; 0 until then */
     int code;     /* of the failure */
+    enum mfi_fault fault;
     const char *operation, *path;
     mayfly_error *error;
 };
@@ -66,7 +79,13 @@ struct mfi_cursor {
 };
 
 /* What builds. A slot of 0, or a negative int: it failed, and `why` tells. `items` lie on the
- * stack. */
+ * stack.
+ *
+ * Ownership   a slot on the stack or in the memo is a reference. What is taken from the stack
+ *             (items, pairs, names, callables, arguments, states, ids) is the builder's, also when
+ *             it fails; what stays below (the list that gets items, the object that gets a state)
+ *             is not. After a failure the stack up to the cursor's sp, and always the memo, are
+ *             the user's to drop. */
 struct mfi_builder {
     mfi_slot (*none)(void *c);
     mfi_slot (*boolean)(void *c, bool value);
@@ -96,8 +115,15 @@ struct mfi_builder {
     mfi_slot (*buffer)(void *c);
     mfi_slot (*readonly)(void *c, mfi_slot buffer);
     mfi_slot (*hold)(void *c, mfi_slot slot);            /* one reference more */
+    mfi_slot (*recall)(void *c, mfi_slot *stored);       /* the same of what the memo has */
     int (*drop)(void *c, mfi_slot slot, mfi_slot below); /* popped; below: or 0 */
     void (*stored)(void *c, mfi_slot slot);
+    /* SETITEM and SETITEMS, before `set_items`, which is not called if this returns 1: it took the
+     * pairs and the dict below them, and what follows in the input, and moved the cursor; or NULL.
+     * `memo` is how much the memo had when the mark was set, its lowest bits;
+     * UINT64_MAX: there was none. */
+    int (*fold)(void *c, struct mfi_cursor *k, mfi_slot *pairs, size_t count, uint64_t memo,
+                const mfi_slot *fence);
     int (*trace)(void *c, const struct mfi_cursor *k); /* after each opcode; or NULL */
     int (*why)(void *c, const char **ret);             /* the code and the reason */
 };
@@ -110,8 +136,10 @@ MFI_COLD int mfi_decode_more(struct mfi_decoder *d, struct mfi_cursor *k, uint64
 MFI_COLD int mfi_decode_grow(struct mfi_decoder *d, struct mfi_cursor *k);
 MFI_COLD int mfi_decode_mark_room(struct mfi_decoder *d, const struct mfi_cursor *k);
 MFI_COLD int mfi_memo_far(struct mfi_decoder *d, const struct mfi_cursor *k, uint64_t number,
-                          mfi_slot slot);
-MFI_COLD mfi_slot mfi_memo_find_far(const struct mfi_decoder *d, uint64_t number);
+                          mfi_slot slot, mfi_slot *ret_replaced);
+MFI_COLD mfi_slot *mfi_memo_find_far(const struct mfi_decoder *d, uint64_t number);
+MFI_COLD int mfi_decode_no_text(struct mfi_decoder *d, const struct mfi_cursor *k, const char *text,
+                                size_t size, const char *what);
 int mfi_decode_line(struct mfi_decoder *d, struct mfi_cursor *k, const char **ret,
                     size_t *ret_size);
 int mfi_line_number(struct mfi_decoder *d, struct mfi_cursor *k, uint64_t *ret);
@@ -223,8 +251,10 @@ MFI_INLINE int push(MFI_MACHINE, mfi_slot slot) {
         return built_failed(d, b, c, k);
     if (MFI_UNLIKELY(k->sp == d->limit)) {
         const int r = mfi_grow(d, k);
-        if (r < 0)
+        if (r < 0) {
+            (void)b->drop(c, slot, 0);
             return r;
+        }
     }
     *k->sp++ = slot;
     return 0;
@@ -235,14 +265,20 @@ MFI_INLINE int have(struct mfi_decoder *d, const struct mfi_cursor *k, size_t co
     return MFI_LIKELY((size_t)(k->sp - d->fence) >= count) ? 0 : mfi_decode_underflow(d, MFI_AT(k));
 }
 
+enum { MFI_MARK_HEIGHT = 40 };
+
+MFI_INLINE size_t mark_height(size_t mark) {
+    return mark & (((size_t)1 << MFI_MARK_HEIGHT) - 1);
+}
+
 /* Takes the topmost mark away: the slots above it are items. */
 MFI_INLINE int unmark(struct mfi_decoder *d, const struct mfi_cursor *k, mfi_slot **ret_items,
                       size_t *ret_count) {
     if (MFI_UNLIKELY(d->mark_count == 0))
         return mfi_decode_fail(d, MFI_AT(k), MAYFLY_E_PICKLE, "there is no mark on the stack");
-    *ret_items = d->stack + d->marks[--d->mark_count];
+    *ret_items = d->stack + mark_height(d->marks[--d->mark_count]);
     *ret_count = (size_t)(k->sp - *ret_items);
-    d->fence = d->mark_count == 0 ? d->stack : d->stack + d->marks[d->mark_count - 1];
+    d->fence = d->mark_count == 0 ? d->stack : d->stack + mark_height(d->marks[d->mark_count - 1]);
     return 0;
 }
 
@@ -259,10 +295,8 @@ MFI_INLINE int built(MFI_MACHINE, int r) {
     return MFI_LIKELY(r >= 0) ? 0 : built_failed(d, b, c, k);
 }
 
-/* Replaces the topmost `count` slots by one. */
+/* Replaces the topmost `count` slots, which the builder has taken, by one. */
 MFI_INLINE int replace(MFI_MACHINE, size_t count, mfi_slot slot) {
-    if (MFI_UNLIKELY(slot == 0))
-        return built_failed(d, b, c, k);
     k->sp -= count;
     return push(d, b, c, k, slot);
 }
@@ -279,15 +313,21 @@ MFI_INLINE int memo_put(MFI_MACHINE, uint64_t number) {
         d->memo_count++;
         return 0;
     }
-    return mfi_memo_far(d, MFI_AT(k), number, slot);
+    mfi_slot replaced = 0;
+    const int r = mfi_memo_far(d, MFI_AT(k), number, slot, &replaced);
+    if (r < 0)
+        replaced = slot;
+    if (replaced != 0)
+        (void)b->drop(c, replaced, 0);
+    return r;
 }
 
 MFI_INLINE int memo_get(MFI_MACHINE, uint64_t number) {
-    mfi_slot slot = MFI_LIKELY(number < d->memo_size) ? d->memo[number] : 0;
-    if (MFI_UNLIKELY(slot == 0) && (slot = mfi_memo_find_far(d, number)) == 0)
+    mfi_slot *at = MFI_LIKELY(number < d->memo_size) ? &d->memo[number] : NULL;
+    if (MFI_UNLIKELY(at == NULL || *at == 0) && (at = mfi_memo_find_far(d, number)) == NULL)
         return mfi_decode_fail(d, MFI_AT(k), MAYFLY_E_PICKLE,
                                "nothing was stored under number %llu", (unsigned long long)number);
-    return push(d, b, c, k, b->hold(c, slot));
+    return push(d, b, c, k, b->recall(c, at));
 }
 
 #endif

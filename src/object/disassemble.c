@@ -318,6 +318,9 @@ MAKE(of_items, const mfi_slot *i, size_t n) {
 MAKE(of_slot, mfi_slot a) {
     return (void)c, (void)a, NOTHING;
 }
+MAKE(of_stored, mfi_slot *at) {
+    return (void)c, *at;
+}
 MAKE(of_code, uint32_t v, uint64_t o) {
     return (void)c, (void)v, (void)o, NOTHING;
 }
@@ -374,6 +377,7 @@ static const struct mfi_builder nothing = {
     .buffer = of_nothing,
     .readonly = of_slot,
     .hold = of_slot,
+    .recall = of_stored,
     .drop = give_one,
     .stored = note,
     .trace = trace,

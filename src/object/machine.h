@@ -39,7 +39,7 @@ MFI_OP(MARK) {
         const int r = mfi_decode_mark_room(d, MFI_AT(k));
         MFI_RETURN_IF_BAD(r);
     }
-    d->marks[d->mark_count++] = (size_t)(k->sp - d->stack);
+    d->marks[d->mark_count++] = (size_t)(k->sp - d->stack) | d->memo_count << MFI_MARK_HEIGHT;
     d->fence = k->sp;
     return 0;
 }
@@ -88,8 +88,7 @@ MFI_OP(FLOAT) {
     MFI_RETURN_IF_BAD(r);
     r = mfi_float_parse(text, size, &value);
     if (r < 0)
-        return mfi_decode_fail(d, MFI_AT(k), MAYFLY_E_PICKLE, "\"%s\" is no float",
-                               mfi_quote(text, size).text);
+        return mfi_decode_no_text(d, MFI_AT(k), text, size, "float");
     return MFI_PUSH(b->number(c, value));
 }
 
@@ -331,9 +330,15 @@ MFI_OP(DICT) {
     r = even(MFI_PASS, count);
     MFI_RETURN_IF_BAD(r);
     const mfi_slot dict = b->dict(c);
-    if (dict == 0 || (count > 0 && b->set_items(c, dict, items, count / 2) < 0))
+    if (dict == 0)
         return built_failed(MFI_PASS);
-    return replace(MFI_PASS, count, dict);
+    k->sp = items;
+    if (count > 0 && b->set_items(c, dict, items, count / 2) < 0) {
+        r = built_failed(MFI_PASS);
+        (void)b->drop(c, dict, 0);
+        return r;
+    }
+    return MFI_PUSH(dict);
 }
 
 MFI_OP(APPEND) {
@@ -368,12 +373,26 @@ MFI_OP(APPENDS) {
 MFI_OP(SETITEM) {
     int r = have(d, k, 3);
     MFI_RETURN_IF_BAD(r);
+    if (b->fold != NULL && b->fold(c, k, k->sp - 2, 1, UINT64_MAX, d->fence) > 0)
+        return 0;
     r = built(MFI_PASS, b->set_items(c, k->sp[-3], k->sp - 2, 1));
     k->sp -= 2;
     return r;
 }
 
 MFI_OP(SETITEMS) {
+    if (b->fold != NULL && MFI_LIKELY(d->mark_count > 0)) {
+        const size_t mark = d->marks[d->mark_count - 1];
+        mfi_slot *pairs = d->stack + mark_height(mark);
+        const size_t count = (size_t)(k->sp - pairs);
+        const size_t fence = d->mark_count == 1 ? 0 : mark_height(d->marks[d->mark_count - 2]);
+        if (MFI_LIKELY(count >= 2 && count % 2 == 0 && pairs > d->stack + fence) &&
+            b->fold(c, k, pairs, count / 2, mark >> MFI_MARK_HEIGHT, d->stack + fence) > 0) {
+            d->mark_count--;
+            d->fence = d->stack + fence;
+            return 0;
+        }
+    }
     return give_marked(MFI_PASS, 2, b->set_items);
 }
 
@@ -419,16 +438,18 @@ MFI_INLINE mfi_slot named(MFI_MACHINE) {
         const char *text;
         size_t size;
         if (mfi_take_line(d, k, &text, &size) < 0)
-            return 0;
-        if (size == 0) {
+            break;
+        if (size == 0)
             (void)mfi_decode_fail(d, MFI_AT(k), MAYFLY_E_PICKLE, "the name is empty");
-            return 0;
-        }
-        slots[i] = b->str(c, text, size, NULL);
-        if (slots[i] == 0) {
+        else if ((slots[i] = b->str(c, text, size, NULL)) == 0)
             (void)built_failed(MFI_PASS);
-            return 0;
-        }
+        if (slots[i] == 0)
+            break;
+    }
+    if (slots[1] == 0) {
+        if (slots[0] != 0)
+            (void)b->drop(c, slots[0], 0);
+        return 0;
     }
     const mfi_slot global = b->global(c, slots[0], slots[1], mfi_offset(d, k));
     if (global == 0)
@@ -489,6 +510,8 @@ MFI_OP(INST) {
     if (cls == 0)
         return d->code;
     const int r = unmark(d, k, &items, &count);
+    if (r != 0)
+        (void)b->drop(c, cls, 0);
     return r != 0 ? r : replace(MFI_PASS, count, b->instance(c, cls, items, count));
 }
 
@@ -515,6 +538,9 @@ MFI_OP(PERSID) {
     size_t size;
     const int r = mfi_take_line(d, k, &text, &size);
     MFI_RETURN_IF_BAD(r);
+    for (size_t i = 0; i < size; i++)
+        if ((unsigned char)text[i] >= 0x80)
+            return mfi_decode_fail(d, MFI_AT(k), MAYFLY_E_PICKLE, "its id is not ASCII");
     const mfi_slot id = b->str(c, text, size, NULL);
     return id == 0 ? built_failed(MFI_PASS) : MFI_PUSH(b->persistent(c, id));
 }
@@ -531,9 +557,11 @@ MFI_OP(PROTO) {
     uint64_t protocol;
     const int r = mfi_take_number(d, k, 1, &protocol);
     MFI_RETURN_IF_BAD(r);
-    if (protocol > 5 && b->trace == NULL)
+    if (protocol > 5 && b->trace == NULL) {
+        d->fault = MFI_FAULT_PROTOCOL;
         return mfi_decode_fail(d, MFI_AT(k), MAYFLY_E_PICKLE,
-                               "protocol %d is not known: 0 to 5 are", (int)protocol);
+                               "unsupported pickle protocol: %d; 0 to 5 are known", (int)protocol);
+    }
     d->protocol = (int)protocol;
     return 0;
 }
@@ -549,8 +577,8 @@ MFI_OP(FRAME) {
     return MFI_UNLIKELY(r != 0) ? r : mfi_need(d, k, size);
 }
 
-/* Runs the machine over one pickle. 0 and its value, k->at behind it; or the failure, with d->error
- * filled in. */
+/* Runs the machine over one pickle. 0 and its value, at->at behind it, what else is on the stack
+ * below at->sp; or the failure, with d->error filled in. */
 MFI_INLINE int mfi_decode(struct mfi_decoder *d, const struct mfi_builder *b, void *c,
                           struct mfi_cursor *at, mfi_slot *ret) {
     struct mfi_cursor cursor = *at, *k = &cursor;
@@ -564,10 +592,8 @@ MFI_INLINE int mfi_decode(struct mfi_decoder *d, const struct mfi_builder *b, vo
     d->fence = k->sp = d->stack;
     do {
         k->op = k->at;
-        if (MFI_UNLIKELY(k->at == d->end)) {
-            r = mfi_more(d, k, 1);
-            MFI_RETURN_IF_BAD(r);
-        }
+        if (MFI_UNLIKELY(k->at == d->end) && (r = mfi_more(d, k, 1)) != 0)
+            break;
         switch (*k->at++) {
 #define MFI_CASE(name, code, argument, since)                                                      \
     case code:                                                                                     \
@@ -580,8 +606,7 @@ MFI_INLINE int mfi_decode(struct mfi_decoder *d, const struct mfi_builder *b, vo
         }
         if (b->trace != NULL && r >= 0) {
             const int traced = b->trace(c, MFI_AT(k));
-            if (traced < 0)
-                return traced;
+            r = traced < 0 ? traced : r;
         }
     } while (MFI_LIKELY(r == 0));
     *at = cursor;

@@ -422,6 +422,11 @@ static inline mfi_slot hold(void *c, mfi_slot slot) {
     return slot;
 }
 
+static inline mfi_slot recall(void *c, mfi_slot *at) {
+    (void)c;
+    return *at;
+}
+
 /* A call whose result is thrown away was made for its effect, on what lies below: dill completes
  * functions and classes so. */
 static inline int drop(void *c, mfi_slot popped, mfi_slot below) {
@@ -477,6 +482,7 @@ static const struct mfi_builder values = {
     .buffer = make_buffer,
     .readonly = make_readonly,
     .hold = hold,
+    .recall = recall,
     .drop = drop,
     .stored = stored,
     .why = why,

@@ -68,7 +68,7 @@ static int stream_more(struct mfi_decoder *d, const uint8_t **op, const uint8_t 
 void mfi_stream_init(struct mfi_stream *s, struct mfi_decoder *d,
                      ssize_t (*read)(void *from, void *data, size_t size), void *from, bool exact) {
     *s = (struct mfi_stream){.read = read, .from = from, .exact = exact};
-    d->source = (struct mfi_source){stream_more, s};
+    d->source = (struct mfi_source){.more = stream_more, .context = s};
 }
 
 void mfi_stream_free(struct mfi_stream *s) {

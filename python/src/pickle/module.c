@@ -107,6 +107,7 @@ static void release(void *module) {
     if (state == NULL)
         return;
     mpk_dump_release(state);
+    mpk_load_release(state);
     for (size_t i = 0; i < OBJECTS; i++)
         Py_CLEAR(*object_at(state, i));
 }

@@ -31,7 +31,7 @@
     X(extend) X(file) X(find_class) X(fix_imports) X(fmode) X(ignore) X(items) X(latin1) X(obj) \
     X(object) X(pause_gc) X(peek) X(persistent_id) X(persistent_load) X(protocol) X(read) \
     X(readinto) X(readline) X(recurse) X(reduce) X(reducer_override) X(strict) X(strictio) X(update) \
-    X(write)
+    X(write) X(__getinitargs__) X(__import__) X(__spec__) X(_initializing) X(data) X(dill) X(trust)
 /* clang-format on */
 
 enum mpk_name {
@@ -42,6 +42,7 @@ enum mpk_name {
 };
 
 struct mpk_dumper;
+struct mpk_loader;
 
 /* One for each interpreter that imported the module. */
 struct mpk_state {
@@ -60,6 +61,7 @@ struct mpk_state {
     PyObject *special[16];    /* dump_special.c */
     struct mpk_dumper *spare; /* one that no dump uses, with its memory */
     int default_protocol;
+    struct mpk_loader *spare_loader;
 };
 
 extern struct PyModuleDef mpk_module;
@@ -82,6 +84,7 @@ extern PyMethodDef mpk_dump_methods[], mpk_load_methods[];
 int mpk_dump_setup(PyObject *module, struct mpk_state *state);
 int mpk_load_setup(PyObject *module, struct mpk_state *state);
 void mpk_dump_release(struct mpk_state *state);
+void mpk_load_release(struct mpk_state *state);
 
 /* arguments.c: what a function takes, names in order, the first `positional` also without theirs.
  * Puts arguments into `out`, NULL where there is none; borrowed. 0, or -1 with a TypeError. */

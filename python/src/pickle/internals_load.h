@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The part of the shim that loading needs: objects made by hand, on the layouts of CPython 3.9 to
+ * 3.13; and the same on its public interface, for others and for MPK_PUBLIC_ONLY.
+ */
+#ifndef MPK_INTERNALS_LOAD_H
+#define MPK_INTERNALS_LOAD_H
+
+#include "internals.h"
+
+#if MPK_INTERNALS && PY_VERSION_HEX < 0x030E0000 && !defined(Py_REF_DEBUG) && !defined(Py_TRACE_REFS)
+#define MPK_LAYOUTS 1
+#else
+#define MPK_LAYOUTS 0
+#endif
+
+#define MPK_LIKELY(x) __builtin_expect(!!(x), 1)
+
+PyObject *mpk_new_long(const unsigned char *bytes, size_t size); /* little-endian, signed */
+PyObject *mpk_new_text(const char *text, size_t size);           /* UTF-8, with surrogates */
+
+/* What takes items takes their references, also when it fails. */
+int mpk_list_take_slowly(PyObject *list, PyObject *const *items, size_t count);
+int mpk_dict_take_slowly(PyObject *dict, PyObject *const *pairs, size_t count);
+
+/* An attribute that may be missing: 1, 0, -1 with an exception. */
+int mpk_attribute(PyObject *object, PyObject *name, PyObject **ret);
+
+/* ---- ints ------------------------------------------------------------------------------------ */
+
+/* Room for two digits: a multiple of 16 bytes, as the allocator has it, is that for one as well. */
+#if MPK_LAYOUTS && PY_VERSION_HEX >= 0x030C0000
+#define MPK_LONG_SIZE (offsetof(PyLongObject, long_value.ob_digit) + 2 * sizeof(digit))
+static inline void mpk_set_digits(PyLongObject *made, digit low, digit high, bool negative) {
+    made->ob_base.ob_refcnt = 1;
+    made->ob_base.ob_type = &PyLong_Type;
+    made->long_value.lv_tag = (uintptr_t)(high != 0 ? 2 : 1) << 3 | (negative ? 2 : 0);
+    made->long_value.ob_digit[0] = low;
+    made->long_value.ob_digit[1] = high;
+}
+#elif MPK_LAYOUTS
+#define MPK_LONG_SIZE (offsetof(PyLongObject, ob_digit) + 2 * sizeof(digit))
+static inline void mpk_set_digits(PyLongObject *made, digit low, digit high, bool negative) {
+    const Py_ssize_t count = high != 0 ? 2 : 1;
+    made->ob_base.ob_base.ob_refcnt = 1;
+    made->ob_base.ob_base.ob_type = &PyLong_Type;
+    made->ob_base.ob_size = negative ? -count : count;
+    made->ob_digit[0] = low;
+    made->ob_digit[1] = high;
+}
+#endif
+
+static inline PyObject *mpk_new_int(int64_t value) {
+#if MPK_LAYOUTS && PYLONG_BITS_IN_DIGIT == 30
+    const uint64_t size = value < 0 ? -(uint64_t)value : (uint64_t)value;
+    if (MPK_LIKELY(size >> 60 == 0 && (value > 256 || value < -5))) {
+        PyLongObject *made = (PyLongObject *)PyObject_Malloc(MPK_LONG_SIZE);
+        if (MPK_LIKELY(made != NULL)) {
+            mpk_set_digits(made, (digit)(size & PyLong_MASK), (digit)(size >> PyLong_SHIFT),
+                           value < 0);
+            return (PyObject *)made;
+        }
+    }
+#endif
+    return PyLong_FromLongLong(value);
+}
+
+/* ---- text ------------------------------------------------------------------------------------ */
+
+/* memcpy() for what is mostly shorter than a call is worth. */
+static inline void mpk_copy_short(char *to, const char *from, size_t size) {
+    if (size > 16) {
+        memcpy(to, from, size);
+    } else if (size >= 8) {
+        char first[8], last[8];
+        memcpy(first, from, 8);
+        memcpy(last, from + size - 8, 8);
+        memcpy(to, first, 8);
+        memcpy(to + size - 8, last, 8);
+    } else if (size >= 4) {
+        char first[4], last[4];
+        memcpy(first, from, 4);
+        memcpy(last, from + size - 4, 4);
+        memcpy(to, first, 4);
+        memcpy(to + size - 4, last, 4);
+    } else {
+        to[0] = from[0];
+        to[size / 2] = from[size / 2];
+        to[size - 1] = from[size - 1];
+    }
+}
+
+/* At least two characters, all of them ASCII. */
+static inline PyObject *mpk_new_ascii(const char *text, size_t size) {
+#if MPK_LAYOUTS
+    PyASCIIObject *made = (PyASCIIObject *)PyObject_Malloc(sizeof *made + size + 1);
+    if (MPK_LIKELY(made != NULL)) {
+        char *to = (char *)(made + 1);
+        made->ob_base.ob_refcnt = 1;
+        made->ob_base.ob_type = &PyUnicode_Type;
+        made->length = (Py_ssize_t)size;
+        made->hash = -1;
+        memset(&made->state, 0, sizeof made->state);
+        made->state.kind = PyUnicode_1BYTE_KIND;
+        made->state.compact = 1;
+        made->state.ascii = 1;
+#if PY_VERSION_HEX < 0x030C0000
+        made->state.ready = 1;
+        made->wstr = NULL;
+#endif
+        mpk_copy_short(to, text, size);
+        to[size] = '\0';
+        return (PyObject *)made;
+    }
+    return PyErr_NoMemory();
+#else
+    PyObject *made = PyUnicode_New((Py_ssize_t)size, 127);
+    if (made != NULL)
+        memcpy(PyUnicode_DATA(made), text, size);
+    return made;
+#endif
+}
+
+/* ---- containers ------------------------------------------------------------------------------ */
+
+/* Appends to a list. */
+static inline int mpk_list_take(PyObject *object, PyObject *const *items, size_t count) {
+#if MPK_LAYOUTS
+    PyListObject *list = (PyListObject *)object;
+    const size_t old = (size_t)Py_SIZE(list), wanted = old + count;
+    if (wanted > (size_t)list->allocated) {
+        const size_t room = old == 0 ? wanted : wanted + wanted / 8 + 6;
+        PyObject **grown =
+            room > PY_SSIZE_T_MAX / sizeof *grown
+                ? NULL
+                : (PyObject **)PyMem_Realloc(list->ob_item, room * sizeof *grown);
+        if (grown == NULL)
+            return mpk_list_take_slowly(object, items, count);
+        list->ob_item = grown;
+        list->allocated = (Py_ssize_t)room;
+    }
+    memcpy(list->ob_item + old, items, count * sizeof *items);
+    Py_SET_SIZE(list, (Py_ssize_t)wanted);
+    return 0;
+#else
+    return mpk_list_take_slowly(object, items, count);
+#endif
+}
+
+/* Sets pairs in a dict; where they lie is written over. */
+int mpk_dict_take_fast(PyObject *dict, PyObject **pairs, size_t count);
+
+#endif

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * load() and loads().
+ *
+ * A loader keeps its memory for the next time: each interpreter has one to spare.
+ */
+#include "load.h"
+
+#include <stdlib.h>
+
+static struct mpk_loader *take(struct mpk_state *state, const char *operation) {
+    struct mpk_loader *l = state->spare_loader;
+    if (MFI_LIKELY(l != NULL)) {
+        state->spare_loader = NULL;
+        l->d.operation = operation;
+        return l;
+    }
+    l = PyMem_Malloc(sizeof *l);
+    if (l == NULL)
+        PyErr_NoMemory();
+    else
+        mpk_loader_init(l, state, operation);
+    return l;
+}
+
+static void give_back(struct mpk_loader *l) {
+    enum { MANY = 64 << 10 };
+    struct mpk_state *state = l->state;
+    mpk_loader_forget(l);
+    mpk_load_options_end(&l->options);
+    mpk_file_end(l);
+    l->d.source = (struct mfi_source){0};
+    if (state->spare_loader != NULL || l->d.memo_capacity > MANY || l->fold_capacity > MANY ||
+        l->d.limit - l->d.stack > MANY || l->d.mark_room > MANY) {
+        mpk_loader_end(l);
+        PyMem_Free(l);
+    } else {
+        state->spare_loader = l;
+    }
+}
+
+void mpk_load_release(struct mpk_state *state) {
+    struct mpk_loader *l = state->spare_loader;
+    state->spare_loader = NULL;
+    if (l != NULL)
+        mpk_loader_end(l);
+    PyMem_Free(l);
+}
+
+/* The pickle's object, and what dill does with it at the end. */
+static PyObject *run(struct mpk_loader *l) {
+    const bool paused = mpk_gc_pause(&l->options);
+    PyObject *object = mpk_loader_run(l);
+    if (object != NULL && mpk_load_repoint(l, object) < 0)
+        Py_CLEAR(object);
+    mpk_gc_go_on(paused);
+    return object;
+}
+
+static PyObject *load_bytes(struct mpk_loader *l, PyObject *data) {
+    Py_buffer bytes;
+    if (PyObject_GetBuffer(data, &bytes, PyBUF_CONTIG_RO) < 0)
+        return NULL;
+    l->d.begin = l->k.at = bytes.buf;
+    l->d.end = l->d.begin + bytes.len;
+    l->d.before = 0;
+    PyObject *object = run(l);
+    PyBuffer_Release(&bytes);
+    return object;
+}
+
+static PyObject *load_file(struct mpk_loader *l, PyObject *file) {
+    if (mpk_file_bind(l, file) < 0)
+        return NULL;
+    mpk_file_open(l);
+    PyObject *object = run(l);
+    if (object != NULL && mpk_file_settle(l) < 0)
+        Py_CLEAR(object);
+    return object;
+}
+
+static bool is_path(PyObject *from) {
+    if (PyUnicode_Check(from) || PyBytes_Check(from))
+        return true;
+    PyObject *type = (PyObject *)Py_TYPE(from);
+    return PyObject_HasAttrString(type, "__fspath__") && !PyObject_HasAttrString(from, "readline");
+}
+
+static PyObject *loads(PyObject *module, PyObject *const *args, Py_ssize_t nargs,
+                       PyObject *kwnames) {
+    static const struct mpk_signature signature = {"loads", 2, 1, 1 + MPK_LOAD_OPTIONS - 1,
+                                                   {MPK_N_data, MPK_LOAD_NAMES}};
+    PyObject *values[1 + MPK_LOAD_OPTIONS] = {NULL};
+    struct mpk_state *state = mpk_state_of(module);
+    if (nargs != 1 || kwnames != NULL) {
+        if (mpk_parse(state, &signature, args, nargs, kwnames, values) < 0)
+            return NULL;
+    } else {
+        values[0] = args[0];
+    }
+    if (PySys_Audit("mayfly.load", "O", Py_None) < 0)
+        return NULL;
+    struct mpk_loader *l = take(state, "loads");
+    if (l == NULL)
+        return NULL;
+    PyObject *object = NULL;
+    if (mpk_load_options_read(&l->options, values + 1) == 0)
+        object = load_bytes(l, values[0]);
+    give_back(l);
+    return object;
+}
+
+static PyObject *load(PyObject *module, PyObject *const *args, Py_ssize_t nargs,
+                      PyObject *kwnames) {
+    static const struct mpk_signature signature = {"load", 2, 1, 1 + MPK_LOAD_OPTIONS,
+                                                   {MPK_N_file, MPK_LOAD_NAMES}};
+    PyObject *values[1 + MPK_LOAD_OPTIONS] = {NULL};
+    struct mpk_state *state = mpk_state_of(module);
+    if (mpk_parse(state, &signature, args, nargs, kwnames, values) < 0 ||
+        PySys_Audit("mayfly.load", "O", values[0]) < 0)
+        return NULL;
+    struct mpk_loader *l = take(state, "load");
+    if (l == NULL)
+        return NULL;
+    PyObject *object = NULL;
+    if (mpk_load_options_read(&l->options, values + 1) < 0) {
+        object = NULL;
+    } else if (is_path(values[0])) {
+        PyObject *data = mpk_load_path(values[0], l->options.trust || l->options.data_only);
+        object = data == NULL ? NULL : load_bytes(l, data);
+        Py_XDECREF(data);
+    } else {
+        object = load_file(l, values[0]);
+    }
+    give_back(l);
+    return object;
+}
+
+PyDoc_STRVAR(load_doc,
+             "load($module, file, ignore=None, /, *, fix_imports=True, encoding='ASCII',\n"
+             "     errors='strict', buffers=(), allow=None, data_only=False, pause_gc=False,\n"
+             "     trust=False)\n--\n\n"
+             "The object of the next pickle in a file, or of the one at a path.\n\n"
+             "allow       the only globals that the pickle may name: \"module:name\", or objects\n"
+             "data_only   nothing is imported or called: plain data, or an UnpicklingError\n"
+             "pause_gc    the garbage collector is off meanwhile, for the whole process\n"
+             "trust       a path: also if another user owns the file or can write it");
+PyDoc_STRVAR(loads_doc,
+             "loads($module, data, ignore=None, /, *, fix_imports=True, encoding='ASCII',\n"
+             "      errors='strict', buffers=(), allow=None, data_only=False, pause_gc=False)\n"
+             "--\n\n"
+             "The object of a pickle in memory; see load().");
+
+PyMethodDef mpk_load_methods[] = {
+    {"load", (PyCFunction)(void (*)(void))load, METH_FASTCALL | METH_KEYWORDS, load_doc},
+    {"loads", (PyCFunction)(void (*)(void))loads, METH_FASTCALL | METH_KEYWORDS, loads_doc},
+    {NULL, NULL, 0, NULL},
+};
+
+int mpk_load_setup(PyObject *module, struct mpk_state *state) {
+    if (mpk_global_setup(module, state) < 0 || mpk_dill_setup(module, state) < 0 ||
+        mpk_memo_setup(module, state) < 0)
+        return -1;
+    return mpk_unpickler_setup(module, state);
+}
