@@ -50,7 +50,8 @@ struct mpy_state {
     PyObject *Error; /* of codes that are the library's own */
     PyObject *FileIO, *RawIOBase, *BytesIO, *BufferedRandom, *BufferedReader, *BufferedWriter;
     PyObject *TextIOWrapper, *IOBase;
-    PyObject *RawFile, *HandleFile, *Wrapper, *Spooled, *Directory, *Replace, *Workspace, *Manager;
+    PyObject *RawFile, *HandleFile, *Wrapper, *Spooled, *Directory, *Replace, *Workspace, *Manager,
+        *Buffer;
     PyObject *GenericAlias;
     PyObject *globals;           /* of mayfly.tempfile */
     PyObject *template_;         /* "tmp": the object that `template` is unless somebody sets it */
@@ -179,6 +180,7 @@ extern PyMethodDef mpy_directory_methods[];
 int mpy_replace_setup(PyObject *module, struct mpy_state *state);
 int mpy_workspace_setup(PyObject *module, struct mpy_state *state);
 int mpy_manager_setup(PyObject *module, struct mpy_state *state);
+int mpy_buffer_setup(PyObject *module, struct mpy_state *state);
 extern PyMethodDef mpy_more_methods[];
 PyObject *mpy_persist(struct mpy_state *state, PyObject *file, PyObject **values);
 

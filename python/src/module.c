@@ -125,8 +125,9 @@ static int execute(PyObject *module) {
     struct mpy_state *state = mpy_state_of(module);
     typedef int setup(PyObject * module, struct mpy_state * state);
     static setup *const steps[] = {
-        add_error,           mpy_raw_setup,     mpy_wrapper_setup,   mpy_spool_setup,
-        mpy_directory_setup, mpy_replace_setup, mpy_workspace_setup, mpy_manager_setup,
+        add_error,           mpy_raw_setup,       mpy_wrapper_setup,
+        mpy_spool_setup,     mpy_directory_setup, mpy_replace_setup,
+        mpy_workspace_setup, mpy_manager_setup,   mpy_buffer_setup,
     };
     static PyMethodDef *const functions[] = {methods, mpy_site_methods, mpy_file_methods,
                                              mpy_directory_methods, mpy_more_methods};
