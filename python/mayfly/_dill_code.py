@@ -48,10 +48,10 @@ def _foreign(parts, writer):
     free = parts["freevars"]
     said = (f"{parts['name']}() was compiled by Python {writer} and cannot run in "
             f"{sys.version_info[0]}.{sys.version_info[1]}: dump its source instead (dump_source)")
-    names = ", ".join(free) or "nothing"
-    source = (f"def outer():\n {' = '.join(free) or 'nothing'} = None\n"
-              f" def inner(*args, **kwargs):\n  raise RuntimeError({said!r})\n  return {names}\n"
-              " return inner\n")
+    bound = "".join(f"{name} = " for name in free)
+    source = (f"def outer():\n {bound}None\n"
+              f" def inner(*args, **kwargs):\n  raise RuntimeError({said!r})\n"
+              f"  return ({', '.join(free)})\n return inner\n")
     space = {}
     exec(source, space)
     code = space["outer"]().__code__

@@ -124,6 +124,26 @@ def function_state(function, settings, globs):
     return slots
 
 
+def waits_for(settings, function, fill):
+    """The class that has to be made before the globals are filled, because they may lead to it."""
+    if fill is None:
+        return None
+    for later in settings.open.values():
+        if isinstance(later.owner, type) or later.owner is not function and \
+                any(value is later.owner for value in fill.value[1][1].values()):
+            if not all(is_elsewhere(value) for value in fill.value[1][1].values()):
+                return later
+    return None
+
+
+def is_elsewhere(value):
+    """Whether a global leads nowhere that is being dumped: a plain value, a module, what is imported."""
+    if isinstance(value, (str, bytes, int, float, complex, type(None), types.BuiltinFunctionType,
+                          types.ModuleType)):
+        return True
+    return isinstance(value, (type, types.FunctionType)) and is_importable(value)
+
+
 @reducer(types.FunctionType)
 def reduce_function(function, settings):
     if is_importable(function):
@@ -135,6 +155,10 @@ def reduce_function(function, settings):
     globs, fill = share_globals(function, settings)
     slots = function_state(function, settings, globs)
     attributes = function.__dict__ or None
+    waiting = waits_for(settings, function, fill)
+    if waiting is not None:
+        waiting.calls.append(fill)
+        fill = None
     if later is not None:
         if fill is not None:
             later.calls.append(fill)

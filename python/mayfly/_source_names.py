@@ -95,7 +95,9 @@ def namespace(obj):
     if name and module is not None:
         if module.__name__ == "builtins" and hasattr(types, name):
             return ["types", name]
-        return module.__name__.split(".") + [name]
+        # A module in C may call itself otherwise than it is imported: _io says io.
+        given = getattr(find.unwrap(obj), "__module__", None)
+        return (given if given in sys.modules else module.__name__).split(".") + [name]
     kind = type(obj)
     qualname = _TYPES_NAMES.get(kind.__qualname__, kind.__qualname__)
     module = kind.__module__

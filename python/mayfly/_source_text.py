@@ -73,6 +73,7 @@ class Text:
         return True
 
     def fresh(self, stem):
+        stem = stem if stem.isidentifier() else "object"
         while True:
             self.counter += 1
             name = f"_{stem}_{self.counter}"
@@ -324,6 +325,8 @@ class Text:
         if isinstance(obj, types.BuiltinFunctionType) and \
                 not isinstance(obj.__self__, (types.ModuleType, type(None))):
             return f"{self.expression(obj.__self__, user)}.{name}"
+        if not name.isidentifier() and name != "<lambda>":
+            raise SyntaxError(f"source of {user}: {name!r} is no name that Python can say")
         if not name.isidentifier() or name in self.bound and self.bound[name] != id(obj):
             name = self.fresh("lambda" if name == "<lambda>" else name)
         if getattr(obj, "__module__", None) == "builtins" and getattr(builtins, name, None) is obj:

@@ -122,8 +122,9 @@ def _alone(object, alias=""):
         name = "_object"
     if isinstance(object, types.FunctionType) and object.__name__ == "<lambda>":
         return _alone_lambda(text, object, alias, name)
+    made = text.made_by_decorator(object) if isinstance(object, types.FunctionType) else None
     if isinstance(object, (types.FunctionType, type)):
-        own = object.__name__ if object.__name__.isidentifier() else name
+        own = made.node.name if made else object.__name__ if object.__name__.isidentifier() else name
         text.define(own, target, own)
         last = "" if not alias or alias == own else f"\n{alias} = {own}\n"
         return text.text() + last
@@ -236,6 +237,8 @@ def _likely_import(first, last, passive=False, explicit=True):
 
 
 _get_name = getname
+for _function in getname, getimport, isfrommain, isdynamic:
+    _function.__module__ = __name__
 
 
 def _matchlambda(func, line):
