@@ -35,6 +35,10 @@ def register(kind):
 
 
 class Pickler(pickle._Pickler):
+    # dill, where it is imported, puts its own savers into pickle's table.
+    dispatch = {kind: saver for kind, saver in pickle._Pickler.dispatch.items()
+                if saver.__module__ == "pickle"}
+
     def __init__(self, file, protocol=None, *, fix_imports=True, buffer_callback=None, byref=None,
                  fmode=None, recurse=None, ignore=None):
         self.settings = Settings(protocol, byref, fmode, recurse, ignore)
