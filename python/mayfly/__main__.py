@@ -3,6 +3,7 @@
 
     python3 -m mayfly -m module args...
     python3 -m mayfly -c 'code' args...
+    python3 -m mayfly --dill script.py args...   also with dill replaced
 """
 import runpy
 import sys
@@ -14,10 +15,12 @@ def main(argv):
     if not argv or argv[0] in ("-h", "--help"):
         print(__doc__.strip(), file=sys.stdout if argv else sys.stderr)
         return 0 if argv else 2
-    if argv[0] in ("-m", "-c") and len(argv) < 2:
-        print(f"mayfly: {argv[0]} needs an argument", file=sys.stderr)
+    dill = argv[0] == "--dill"
+    argv = argv[dill:]
+    if not argv or argv[0] in ("-m", "-c") and len(argv) < 2:
+        print(f"mayfly: {argv[0] if argv else '--dill'} needs an argument", file=sys.stderr)
         return 2
-    mayfly.install()
+    mayfly.install(dill=dill)
     if argv[0] == "-c":
         sys.argv[:] = ["-c", *argv[2:]]
         sys.path[0] = ""

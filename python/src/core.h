@@ -52,7 +52,7 @@ struct mpy_state {
     PyObject *FileIO, *RawIOBase, *BytesIO, *BufferedRandom, *BufferedReader, *BufferedWriter;
     PyObject *TextIOWrapper, *IOBase;
     PyObject *RawFile, *HandleFile, *Wrapper, *Spooled, *Directory, *Replace, *Workspace, *Manager;
-    PyObject *Batches, *Cache, *Capture, *Chunks, *Test;
+    PyObject *Batches, *Buffer, *Cache, *Capture, *Chunks, *Test;
     PyObject *GenericAlias;
     PyObject *globals;   /* of mayfly.tempfile */
     PyObject *template_; /* "tmp": the object that `template` is unless somebody sets it */
@@ -236,6 +236,7 @@ int mpy_cache_setup(PyObject *module, struct mpy_state *state);
 int mpy_capture_setup(PyObject *module, struct mpy_state *state);
 int mpy_chunks_setup(PyObject *module, struct mpy_state *state);
 int mpy_test_setup(PyObject *module, struct mpy_state *state);
+int mpy_buffer_setup(PyObject *module, struct mpy_state *state);
 extern PyMethodDef mpy_more_methods[];
 PyObject *mpy_persist(struct mpy_state *state, PyObject *file, PyObject **values);
 

@@ -127,7 +127,7 @@ static int execute(PyObject *module) {
         add_error,           mpy_raw_setup,     mpy_wrapper_setup,   mpy_spool_setup,
         mpy_directory_setup, mpy_replace_setup, mpy_workspace_setup, mpy_manager_setup,
         mpy_batches_setup,   mpy_cache_setup,   mpy_capture_setup,   mpy_chunks_setup,
-        mpy_test_setup,
+        mpy_test_setup,      mpy_buffer_setup,
     };
     static PyMethodDef *const functions[] = {methods, mpy_site_methods, mpy_file_methods,
                                              mpy_directory_methods, mpy_more_methods};
