@@ -14,10 +14,12 @@ import os
 import pathlib
 import re
 import shutil
+import sys
 
-import headers
-import mdoc
-from headers import ROOT, Function, Macro, Type
+sys.dont_write_bytecode = True  # nothing is written to where the sources are
+import headers  # noqa: E402
+import mdoc  # noqa: E402
+from headers import ROOT, Function, Macro, Type  # noqa: E402
 
 # Page, section, and what of docs/ it is made of.
 PAGES = [("mayfly", "3", "library"), ("mayfly", "1", "command"), ("mayfly-tempfile", "7", "tempfile"),
