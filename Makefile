@@ -4,6 +4,8 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 BUILD ?= build
 MESONFLAGS ?=
+# A warning stops what is built from here; not a package, a wheel, or a program that carries mayfly along.
+WERROR ?= true
 # The Python that the package is built for.
 PYTHON ?= /usr/bin/python3
 
@@ -20,7 +22,7 @@ all: $(BUILD)/build.ninja
 
 $(BUILD)/build.ninja:
 	@$(NEEDS_MESON)
-	meson setup $(BUILD) --prefix=$(PREFIX) -Dpython=$(PYTHON) $(MESONFLAGS)
+	meson setup $(BUILD) --prefix=$(PREFIX) -Dpython=$(PYTHON) -Dwerror=$(WERROR) $(MESONFLAGS)
 
 setup:
 	@scripts/setup
@@ -63,22 +65,22 @@ check-format:
 # The same tests, looked at more closely. `scripts/setup ci` installs what these need.
 clang:
 	@$(NEEDS_MESON)
-	[ -f build-clang/build.ninja ] || CC=clang meson setup build-clang
+	[ -f build-clang/build.ninja ] || CC=clang meson setup build-clang -Dwerror=$(WERROR)
 	ninja -C build-clang
 	tests/run build-clang
 
-# Without -Werror: sanitizers change the code so that gcc's warnings by data flow are wrong at times.
+# Without WERROR: sanitizers change the code so that gcc's warnings by data flow are wrong at times.
 asan:
 	@$(NEEDS_MESON)
 	[ -f build-asan/build.ninja ] || meson setup build-asan \
-		-Db_sanitize=address,undefined -Dwerror=false
+		-Db_sanitize=address,undefined
 	ninja -C build-asan
 	tests/run build-asan
 
 tsan:
 	@$(NEEDS_MESON)
 	[ -f build-tsan/build.ninja ] || meson setup build-tsan \
-		-Db_sanitize=thread -Dwerror=false
+		-Db_sanitize=thread
 	ninja -C build-tsan
 	tests/run build-tsan
 
@@ -89,7 +91,7 @@ valgrind: all
 
 musl:
 	@$(NEEDS_MESON)
-	[ -f build-musl/build.ninja ] || CC=musl-gcc meson setup build-musl -Dcli=false \
+	[ -f build-musl/build.ninja ] || CC=musl-gcc meson setup build-musl -Dwerror=$(WERROR) -Dcli=false \
 		-Dexamples=false -Dpython_module=disabled -Dsecret=disabled -Djson=disabled \
 		-Dcmocka=disabled
 	ninja -C build-musl
