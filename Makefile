@@ -49,8 +49,13 @@ bench:
 	bench/run_chunk $(BUILD)
 	bench/run_python $(BUILD)
 
+# Where this Python looks for packages below PREFIX: Debian's has places that Meson does not know.
+PYTHON_DIR = $(shell $(PYTHON) -c 'import site, sys; print(next((p for p in site.getsitepackages() \
+	if p.startswith(sys.argv[1] + "/lib/")), ""))' $(PREFIX))
+
 install: all
-	meson configure $(BUILD) -Dprefix=$(PREFIX)
+	meson configure $(BUILD) -Dprefix=$(PREFIX) \
+		-Dpython.platlibdir=$(PYTHON_DIR) -Dpython.purelibdir=$(PYTHON_DIR)
 	meson install -C $(BUILD) $(if $(DESTDIR),--destdir $(abspath $(DESTDIR)))
 
 clean:
