@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * mayfly help, mayfly version: from the table.
+ * mayfly help, mayfly version: from the table. As JSON it is what the manual page is made of.
  */
+#include <jansson.h>
 #include <string.h>
 
 #include "command.h"
@@ -38,7 +39,33 @@ static void print_overview(void) {
     printf("\n'mayfly help COMMAND' tells more.\n");
 }
 
+static json_t *option_as_json(const struct cli_option *option) {
+    const char letter[] = {option->letter, '\0'};
+    return json_pack("{s:s, s:s, s:s?, s:s}", "name", option->name, "letter", letter, "argument",
+                     option->argument, "help", option->help);
+}
+
+static json_t *command_as_json(const struct cli_command *command) {
+    json_t *options = json_array();
+    for (const struct cli_option *option = command->options; option->name != NULL; option++)
+        (void)json_array_append_new(options, option_as_json(option));
+    return json_pack("{s:s, s:s, s:s, s:s, s:o}", "name", command->name, "operands",
+                     command->operands, "summary", command->summary, "details", command->details,
+                     "options", options);
+}
+
+static int print_table(void) {
+    json_t *commands = json_array();
+    for (const struct cli_command *command = cli_commands; command->name != NULL; command++)
+        (void)json_array_append_new(commands, command_as_json(command));
+    return cli_print_json(
+        json_pack("{s:s, s:o}", "version", mayfly_version(), "commands", commands));
+}
+
 int cmd_help(const struct cli_values *values) {
+    if (cli_value(values, "json") != NULL)
+        return values->operand_count == 0 ? print_table()
+                                          : cli_usage("with --json it takes no operand");
     if (values->operand_count == 0) {
         print_overview();
         return EXIT_OK;

@@ -203,6 +203,11 @@ static const char inspect_details[] =
     "Exit status: 0; 1 when the file is damaged, cannot be read or names what the policy\n"
     "does not have; 2 for wrong usage.\n";
 
+static const struct cli_option help_options[] = {
+    {"json", 0, NULL, "print the table of all commands and options as JSON"},
+    {0},
+};
+
 static const struct cli_option no_options[] = {{0}};
 
 const struct cli_command cli_commands[] = {
@@ -320,7 +325,7 @@ const struct cli_command cli_commands[] = {
      "    . <(mayfly completion zsh)               in ~/.zshrc, after compinit\n"
      "    mayfly completion fish | source          in ~/.config/fish/config.fish\n",
      no_options, cmd_completion},
-    {"help", "[COMMAND]", "show what the commands do", "", no_options, cmd_help},
+    {"help", "[COMMAND]", "show what the commands do", "", help_options, cmd_help},
     {"version", "", "show the version", "", no_options, cmd_version},
     {0},
 };

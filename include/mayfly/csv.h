@@ -67,7 +67,7 @@ MAYFLY_API MAYFLY_MUST_CHECK int mayfly_csv_open_sized(size_t options_size, cons
  * Since:     0.1 */
 MAYFLY_API int mayfly_csv_next(mayfly_csv *csv, mayfly_csv_record *ret, mayfly_error *error);
 
-/* Returns the index of the field called `name` in a (header) record, or -1.
+/* Returns the index of the field called `name` in a (header) record, or -1. Errors: none.
  * Safety: thread one-object | fork any | signal no. Since: 0.1 */
 MAYFLY_API int mayfly_csv_find(const mayfly_csv_record *record, const char *name);
 

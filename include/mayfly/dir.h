@@ -83,7 +83,7 @@ MAYFLY_API int mayfly_dir_cleanup(mayfly_dir *dir, mayfly_leftovers **ret_left,
 MAYFLY_API const char *mayfly_dir_path(const mayfly_dir *dir);
 
 /* An open descriptor of the directory, for openat(2) and its kin; -1 after a cleanup.
- * Ownership: the handle's. Safety: thread any | fork any | signal yes. Since: 0.1 */
+ * Ownership: the handle's. Errors: none. Safety: thread any | fork any | signal yes. Since: 0.1 */
 MAYFLY_API int mayfly_dir_fd(const mayfly_dir *dir);
 
 /* Not removed from now on, and removed again from now on. At any time.

@@ -115,6 +115,7 @@ MAYFLY_API int mayfly_leases(int (*visit)(const mayfly_lease *lease,
 /* Whether a reaper will find it if this process is killed: 1, or 0 where it has no name, is kept,
  * or no journal could be had.
  *
+ * Errors:    none
  * Safety:    thread one-object | fork any | signal no
  * Since:     0.1 */
 MAYFLY_API int mayfly_file_is_leased(const mayfly_file *file);

@@ -21,8 +21,8 @@ MAYFLY_BEGIN_DECLS
 
 typedef struct mayfly_manager mayfly_manager;
 
-/* Ownership: the caller closes the manager. Errors: -ENOMEM. Safety: thread any | fork any | signal
- * no. Since: 0.1 */
+/* Makes a manager that owns nothing yet. Ownership: the caller closes the manager. Errors: -ENOMEM.
+ * Safety: thread any | fork any | signal no. Since: 0.1 */
 MAYFLY_API MAYFLY_MUST_CHECK int mayfly_manager_new(mayfly_manager **ret, mayfly_error *error);
 
 /* Creates a named file or a directory that the manager owns.

@@ -184,10 +184,13 @@ MAYFLY_API mayfly_value mayfly_buffer_new(mayfly_doc *doc, const void *data, siz
                                           bool readonly);
 
 /* Changing what can change. Lists: also a deque's and any object's list items. Dicts: also an
- * OrderedDict's, Counter's and any object's dict items. 0, or the failure, which the document
- * remembers. mayfly_dict_put takes a text as key. mayfly_list_set and _remove: -ERANGE beyond the
- * end; mayfly_dict_remove and mayfly_set_remove: -ENOENT (both: the document is not failed).
- * Safety: thread one-object | fork any | signal no. Since: 0.1 */
+ * OrderedDict's, Counter's and any object's dict items. mayfly_dict_put takes a text as key.
+ *
+ * Errors:    the document remembers the first (mayfly_doc_failed), but not these two:
+ *            -ERANGE  mayfly_list_set and _remove beyond the end
+ *            -ENOENT  mayfly_dict_remove and mayfly_set_remove of what is not there
+ * Safety:    thread one-object | fork any | signal no
+ * Since:     0.1 */
 MAYFLY_API int mayfly_list_append(mayfly_doc *doc, mayfly_value list, mayfly_value item);
 MAYFLY_API int mayfly_list_set(mayfly_doc *doc, mayfly_value list, size_t index,
                                mayfly_value item); /* as above */
@@ -296,8 +299,8 @@ typedef struct mayfly_datetime {
     mayfly_value zone; /* the tzinfo as it stands */
 } mayfly_datetime;
 
-/* Errors: -EINVAL it is no such object, or damaged. Safety: thread one-object | fork any | signal
- * no. Since: 0.1 */
+/* The fields of one of these three. Errors: -EINVAL it is no such object, or damaged. Safety:
+ * thread one-object | fork any | signal no. Since: 0.1 */
 MAYFLY_API int mayfly_datetime_get(mayfly_value value, mayfly_datetime *ret, mayfly_error *error);
 
 /* A datetime.timedelta, or the offset of a datetime.timezone, in microseconds. Errors: as above;

@@ -35,7 +35,7 @@ typedef struct mayfly_test mayfly_test;
 /* Set-up and tear-down as cmocka wants them. *state is the test in between, and afterwards what it
  * was before. What goes wrong is printed to the standard error: there is no other way to say it.
  *
- * Returns 0, or -1: it could not be set up; something was left behind, or could not be removed.
+ * Errors:    -1: it could not be set up; something was left behind, or could not be removed
  * Safety:    thread no (the environment) | fork: the child's tear-down does nothing | signal no
  * Since:     0.1 (contract P7) */
 MAYFLY_API int mayfly_test_setup(void **state);

@@ -6,6 +6,7 @@
 """
 from ._core import (Error, Manager, keep, keep_on_signals, persist, reap, replace,  # noqa: F401
                     version as __version__, workspace)
+from . import tempfile  # noqa: F401  its variables (tempdir, template) are what _core looks at
 
 
 def install():

@@ -1,5 +1,6 @@
 from types import ModuleType
 
+from . import tempfile as tempfile
 from ._core import (
     Error as Error,
     Manager as Manager,

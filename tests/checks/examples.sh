@@ -1,5 +1,5 @@
 #!/bin/sh
-# Every example runs, says that all is as it should be, and leaves nothing.
+# Every example runs, says that all is as it should be, and leaves nothing; those for shells, too.
 [ -d "$MFT_BUILD/examples" ] || { echo "skip examples: this build has none"; exit 0; }
 base=$(mktemp -d)
 trap 'rm -rf "$base"' EXIT
@@ -12,6 +12,20 @@ for source in "$MFT_SOURCE"/examples/*.c; do
         echo "ok example_$name"
     else
         echo "not ok example_$name"
+        sed 's/^/    /' "$base/out"
+        ls -A "$TMPDIR" | sed 's/^/    left: /'
+    fi
+done
+
+[ -x "$MFT_BUILD/mayfly" ] || { echo "skip the examples for shells: this build has no command"; exit 0; }
+PATH=$MFT_BUILD:$PATH
+for source in "$MFT_SOURCE"/examples/shell/*.sh; do
+    name=$(basename "$source" .sh)
+    TMPDIR=$(mktemp -d "$base/shell_$name.XXXXXX") work=$(mktemp -d "$base/work.XXXXXX")
+    if (cd "$work" && sh "$source") >"$base/out" 2>&1 && [ -z "$(ls -A "$TMPDIR")" ]; then
+        echo "ok example_shell_$name"
+    else
+        echo "not ok example_shell_$name"
         sed 's/^/    /' "$base/out"
         ls -A "$TMPDIR" | sed 's/^/    left: /'
     fi

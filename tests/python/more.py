@@ -284,6 +284,17 @@ def manager_ends_all_of_them():
 
 
 @case
+def the_package_alone_is_all_that_has_to_be_imported():
+    out = script("""
+        import mayfly
+        with mayfly.workspace() as work, mayfly.Manager() as manager:
+            manager.file()
+            print(work.path != manager.dir().name)
+    """)
+    assert out == "True\n", out
+
+
+@case
 def install_replaces_the_module():
     out = script("""
         import mayfly, sys

@@ -252,6 +252,23 @@ static void P7_whatever_call_fails_TMPDIR_and_descriptors_are_as_before(void **s
     assert_true(points > 100);
 }
 
+static void P7_it_ends_with_its_scope(void **state) {
+    (void)state;
+    char *own = NULL;
+    const char *before = getenv("TMPDIR");
+    {
+        mayfly_auto(mayfly_test) test = NULL;
+        mayfly_file *file;
+        mft_ok(mayfly_test_begin(&test, &mft_error));
+        mft_ok(mayfly_test_file(test, NULL, &file, &mft_error));
+        own = strdup(mayfly_test_tmpdir(test));
+        assert_string_equal(getenv("TMPDIR"), own);
+    }
+    assert_string_equal(getenv("TMPDIR"), before);
+    assert_false(mft_exists(own));
+    free(own);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         MFT(P7_a_test_has_a_directory_that_is_TMPDIR_and_goes),
@@ -265,6 +282,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(P7_a_test_of_cmocka_has_it_as_its_state, mayfly_test_setup,
                                         mayfly_test_teardown),
         MFT(P7_whatever_call_fails_TMPDIR_and_descriptors_are_as_before),
+        MFT(P7_it_ends_with_its_scope),
     };
     return MFT_MAIN(tests);
 }

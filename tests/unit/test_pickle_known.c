@@ -530,6 +530,27 @@ static void O4_of_a_key_that_comes_again_the_last_value_counts_in_large_dicts(vo
     assert_int_equal(n, 7);
 }
 
+static void O4_states_one_after_the_other_and_calls_thrown_away_are_kept(void **state) {
+    (void)state;
+    /* C() with two states; then setattr(C(), "a", 5), of which the object is what is left. */
+    mayfly_doc *doc = loaded(B("\x80\2cm\nC\n)R}U\1aK\1sb}U\1aK\2sb."));
+    mayfly_value object = mayfly_doc_root(doc);
+    assert_int_equal(number(mayfly_get(mayfly_object_state(object), "a")), 1);
+    assert_int_equal(number(mayfly_get(mayfly_object_state_at(object, 0), "a")), 1);
+    assert_int_equal(number(mayfly_get(mayfly_object_state_at(object, 1), "a")), 2);
+    assert_int_equal(mayfly_object_state_at(object, 2).bits, 0);
+    mayfly_doc_free(&doc);
+
+    doc = loaded(B("\x80\2cm\nC\n)Rq\0cbuiltins\nsetattr\nh\0U\1aK\5\x87R0."));
+    object = mayfly_doc_root(doc);
+    const mayfly_value call = mayfly_object_then(object, 0);
+    assert_string_equal(mayfly_global_name(mayfly_object_callable(call)), "setattr");
+    assert_int_equal(number(mayfly_item(mayfly_object_arguments(call), 2)), 5);
+    assert_true(mayfly_same(mayfly_item(mayfly_object_arguments(call), 0), object));
+    assert_int_equal(mayfly_object_then(object, 1).bits, 0);
+    mayfly_doc_free(&doc);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         MFT(O4_known_classes_are_what_python_prints_in_every_protocol),
@@ -544,6 +565,7 @@ int main(void) {
         MFT(O4_a_policy_is_read_line_by_line),
         MFT(O4_a_policy_allows_exactly_what_it_has),
         MFT(O4_of_a_key_that_comes_again_the_last_value_counts_in_large_dicts),
+        MFT(O4_states_one_after_the_other_and_calls_thrown_away_are_kept),
     };
     return MFT_MAIN(tests);
 }
