@@ -49,13 +49,14 @@ bench:
 	bench/run_chunk $(BUILD)
 	bench/run_python $(BUILD)
 
-# Where this Python looks for packages below PREFIX: Debian's has places that Meson does not know.
-PYTHON_DIR = $(shell $(PYTHON) -c 'import site, sys; print(next((p for p in site.getsitepackages() \
-	if p.startswith(sys.argv[1] + "/lib/")), ""))' $(PREFIX))
+# Where this Python looks for packages below PREFIX, if it does: Debian's has places of its own.
+PYTHON_DIR = $(shell $(PYTHON) -c 'import site, sys; lib = sys.argv[1] + "/lib/"; print(next( \
+	(place for place in site.getsitepackages() if place.startswith(lib)), \
+	lib + "python%d.%d/site-packages" % sys.version_info[:2]))' $(PREFIX))
 
 install: all
-	meson configure $(BUILD) -Dprefix=$(PREFIX) \
-		-Dpython.platlibdir=$(PYTHON_DIR) -Dpython.purelibdir=$(PYTHON_DIR)
+	meson configure $(BUILD) -Dprefix=$(PREFIX) $(if $(PYTHON_DIR),\
+		-Dpython.platlibdir=$(PYTHON_DIR) -Dpython.purelibdir=$(PYTHON_DIR))
 	meson install -C $(BUILD) $(if $(DESTDIR),--destdir $(abspath $(DESTDIR)))
 
 clean:
