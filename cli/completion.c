@@ -39,6 +39,7 @@ static const struct {
     {"FILE", {COMPLETE_FILES, ""}},
     {"INPUT", {COMPLETE_FILES, ""}},
     {"TARGET", {COMPLETE_FILES, ""}},
+    {"PROGRAM", {COMPLETE_FILES, ""}},
 };
 
 static bool fits(const char *wanted, const char *text) {
