@@ -48,6 +48,7 @@ bench:
 	bench/run_cache $(BUILD)
 	bench/run_chunk $(BUILD)
 	bench/run_python $(BUILD)
+	bench/plot
 
 # Where this Python looks for packages below PREFIX, if it does: Debian's has places of its own.
 PYTHON_DIR = $(shell $(PYTHON) -c 'import site, sys; lib = sys.argv[1] + "/lib/"; print(next( \
