@@ -4,6 +4,8 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 BUILD ?= build
 MESONFLAGS ?=
+# A warning stops what is built from here; not a package, a wheel, or a program that carries mayfly along.
+WERROR ?= true
 # The Python that the package is built for.
 PYTHON ?= /usr/bin/python3
 
@@ -26,7 +28,7 @@ all: $(BUILD)/build.ninja
 
 $(BUILD)/build.ninja:
 	@$(NEEDS_MESON)
-	scripts/for-python $(PYTHON) meson setup $(BUILD) --prefix=$(PREFIX) -Dpython=$(PYTHON) $(MESONFLAGS)
+	scripts/for-python $(PYTHON) meson setup $(BUILD) --prefix=$(PREFIX) -Dpython=$(PYTHON) -Dwerror=$(WERROR) $(MESONFLAGS)
 
 setup:
 	@scripts/setup
@@ -59,9 +61,16 @@ bench:
 	bench/run_chunk $(BUILD)
 	bench/run_source_load $(BUILD)
 	bench/run_python $(BUILD)
+	bench/plot
+
+# Where this Python looks for packages below PREFIX, if it does: Debian's has places of its own.
+PYTHON_DIR = $(shell $(PYTHON) -c 'import site, sys; lib = sys.argv[1] + "/lib/"; print(next( \
+	(place for place in site.getsitepackages() if place.startswith(lib)), \
+	lib + "python%d.%d/site-packages" % sys.version_info[:2]))' $(PREFIX))
 
 install: all
-	meson configure $(BUILD) -Dprefix=$(PREFIX)
+	meson configure $(BUILD) -Dprefix=$(PREFIX) $(if $(PYTHON_DIR),\
+		-Dpython.platlibdir=$(PYTHON_DIR) -Dpython.purelibdir=$(PYTHON_DIR))
 	meson install -C $(BUILD) $(if $(DESTDIR),--destdir $(abspath $(DESTDIR)))
 
 clean:
@@ -76,22 +85,22 @@ check-format:
 # The same tests, looked at more closely. `scripts/setup ci` installs what these need.
 clang:
 	@$(NEEDS_MESON)
-	[ -f build-clang/build.ninja ] || CC=clang meson setup build-clang
+	[ -f build-clang/build.ninja ] || CC=clang meson setup build-clang -Dwerror=$(WERROR)
 	ninja -C build-clang
 	tests/run build-clang
 
-# Without -Werror: sanitizers change the code so that gcc's warnings by data flow are wrong at times.
+# Without WERROR: sanitizers change the code so that gcc's warnings by data flow are wrong at times.
 asan:
 	@$(NEEDS_MESON)
 	[ -f build-asan/build.ninja ] || meson setup build-asan \
-		-Db_sanitize=address,undefined -Dwerror=false
+		-Db_sanitize=address,undefined
 	ninja -C build-asan
 	tests/run build-asan
 
 tsan:
 	@$(NEEDS_MESON)
 	[ -f build-tsan/build.ninja ] || meson setup build-tsan \
-		-Db_sanitize=thread -Dwerror=false
+		-Db_sanitize=thread
 	ninja -C build-tsan
 	tests/run build-tsan
 
@@ -102,7 +111,7 @@ valgrind: all
 
 musl:
 	@$(NEEDS_MESON)
-	[ -f build-musl/build.ninja ] || CC=musl-gcc meson setup build-musl -Dcli=false \
+	[ -f build-musl/build.ninja ] || CC=musl-gcc meson setup build-musl -Dwerror=$(WERROR) -Dcli=false \
 		-Dexamples=false -Dpython_module=disabled -Dsecret=disabled -Djson=disabled -Dsource=false \
 		-Dcmocka=disabled
 	ninja -C build-musl

@@ -63,6 +63,9 @@ int cli_bytes(const struct cli_values *values, const char *name, uint64_t low, u
 /* A time in milliseconds: 500ms, 90 or 90s, 10m, 2h, 7d; 0 when not given. 0 or EXIT_USAGE. */
 int cli_duration(const struct cli_values *values, const char *name, uint64_t *ret);
 
+/* Whether an option may be given more than once, by its name. */
+int cli_may_be_repeated(const char *name);
+
 /* --place, by its name. 0 or EXIT_USAGE. */
 int cli_place(const struct cli_values *values, mayfly_place *ret);
 
@@ -75,7 +78,6 @@ struct json_t;
 int cli_print_json(struct json_t *value);
 
 void cli_print_help(const struct cli_command *command);
-void cli_print_completion(void);
 
 int cmd_where(const struct cli_values *values);
 int cmd_file(const struct cli_values *values);

@@ -1,69 +1,92 @@
 /* SPDX-License-Identifier: MIT
  *
- * mayfly completion: from the table.
+ * mayfly completion: what values and operands are. The shells' own files put it into their words.
  */
+#include "completion.h"
+
 #include <string.h>
 
-#include "command.h"
+/* The first row that fits: by the option's name, in one command or in all, or by what the help
+ * calls its value. */
+static const struct {
+    const char *command, *option, *argument;
+    struct completion completion;
+} values[] = {
+    {NULL, "place", NULL, {COMPLETE_WORDS, "default small large private near"}},
+    {NULL,
+     "workload",
+     NULL,
+     {COMPLETE_WORDS, "simple_list function class_instance nested_dict mixed_structure"}},
+    {NULL, "strings", NULL, {COMPLETE_WORDS, "ascii latin1 utf8 bytes"}},
+    {"chunks", "format", NULL, {COMPLETE_WORDS, "csv lines json fixed:"}},
+    {"batch", "format", NULL, {COMPLETE_WORDS, "csv json"}},
+    {NULL, NULL, "DIR", {COMPLETE_DIRECTORIES, ""}},
+    {NULL, NULL, "FILE", {COMPLETE_FILES, ""}},
+    {NULL, NULL, "PATH", {COMPLETE_FILES, ""}},
+    {NULL, NULL, "OUT", {COMPLETE_FILES, ""}},
+    {NULL, NULL, "POLICY", {COMPLETE_FILES, ""}},
+    {NULL, NULL, "CMD", {COMPLETE_PROGRAMS, ""}},
+};
 
-static void print_words(const struct cli_command *command) {
-    for (const struct cli_option *option = command->options; option->name != NULL; option++)
-        printf("--%s ", option->name);
-    printf("--help");
+/* Likewise by what the help calls the operands; what has none of these has nothing to complete. */
+static const struct {
+    const char *operand;
+    struct completion completion;
+} operands[] = {
+    {"SHELL", {COMPLETE_WORDS, "bash zsh fish"}},
+    {"[COMMAND]", {COMPLETE_COMMANDS, ""}},
+    {"disk-memory", {COMPLETE_FILES, "disk-memory"}},
+    {"FILE", {COMPLETE_FILES, ""}},
+    {"INPUT", {COMPLETE_FILES, ""}},
+    {"TARGET", {COMPLETE_FILES, ""}},
+    {"PROGRAM", {COMPLETE_FILES, ""}},
+};
+
+static bool fits(const char *wanted, const char *text) {
+    return wanted == NULL || strcmp(wanted, text) == 0;
 }
 
-static void print_commands(void) {
-    for (const struct cli_command *command = cli_commands; command->name != NULL; command++)
-        printf("%s%s", command == cli_commands ? "" : " ", command->name);
+struct completion completion_of_value(const struct cli_command *command,
+                                      const struct cli_option *option) {
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++)
+        if (fits(values[i].command, command->name) && fits(values[i].option, option->name) &&
+            fits(values[i].argument, option->argument))
+            return values[i].completion;
+    return (struct completion){COMPLETE_NOTHING, ""};
 }
 
-void cli_print_completion(void) {
-    printf("# bash completion for mayfly; made by 'mayfly completion bash'\n"
-           "_mayfly() {\n"
-           "    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} words=\n"
-           "    COMPREPLY=()\n"
-           "    if [ \"$COMP_CWORD\" -eq 1 ]; then\n"
-           "        words='");
-    print_commands();
-    printf("'\n"
-           "    else\n"
-           "        case $before in\n"
-           "        --place) words='default small large private near' ;;\n"
-           "        --dir|-p|--fallback) COMPREPLY=($(compgen -d -- \"$word\")); return ;;\n"
-           "        --workload) words='simple_list function class_instance nested_dict "
-           "mixed_structure' ;;\n"
-           "        --strings) words='ascii latin1 utf8 bytes' ;;\n"
-           "        --format) words='csv json lines fixed:' ;;\n"
-           "        --near|--plot|--check|--manifest|--stdout|--stderr|--in|--link|--out) "
-           "COMPREPLY=($(compgen -f -- "
-           "\"$word\")); return ;;\n"
-           "        *)\n"
-           "            case ${COMP_WORDS[1]} in\n"
-           "            help) words='");
-    print_commands();
-    printf("' ;;\n            completion) words=bash ;;\n");
-    for (const struct cli_command *command = cli_commands; command->name != NULL; command++)
-        if (command->options[0].name != NULL) {
-            printf("            %s) words='", command->name);
-            print_words(command);
-            printf("' ;;\n");
+struct completion completion_of_operand(const struct cli_command *command) {
+    for (size_t i = 0; i < sizeof operands / sizeof *operands; i++)
+        if (strstr(command->operands, operands[i].operand) != NULL)
+            return operands[i].completion;
+    return (struct completion){COMPLETE_NOTHING, ""};
+}
+
+bool completion_runs_program(const struct cli_command *command) {
+    return strstr(command->operands, "-- COMMAND") != NULL;
+}
+
+void completion_quoted(const char *text, const char *also) {
+    for (; *text != '\0'; text++) {
+        if (*text == '\'') {
+            printf("'\\''");
+            continue;
         }
-    printf("            esac ;;\n"
-           "        esac\n"
-           "    fi\n"
-           "    COMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n"
-           "    if [ ${#COMPREPLY[@]} -eq 0 ]; then\n"
-           "        case ${COMP_WORDS[1]} in\n"
-           "        chunks|bench|inspect|batch|call) COMPREPLY=($(compgen -f -- \"$word\")) ;;\n"
-           "        esac\n"
-           "    fi\n"
-           "}\n"
-           "complete -F _mayfly mayfly\n");
+        if (strchr(also, *text) != NULL)
+            putchar('\\');
+        putchar(*text);
+    }
 }
 
-int cmd_completion(const struct cli_values *values) {
-    if (values->operand_count != 1 || strcmp(values->operands[0], "bash") != 0)
-        return cli_usage("the name of a shell is needed: bash");
-    cli_print_completion();
-    return EXIT_OK;
+int cmd_completion(const struct cli_values *given) {
+    static const struct {
+        const char *name;
+        void (*print)(void);
+    } shells[] = {{"bash", completion_bash}, {"zsh", completion_zsh}, {"fish", completion_fish}};
+    for (size_t i = 0; given->operand_count == 1 && i < sizeof shells / sizeof *shells; i++)
+        if (strcmp(given->operands[0], shells[i].name) == 0) {
+            shells[i].print();
+            return EXIT_OK;
+        }
+    return cli_usage("the name of a shell is needed: bash, zsh or fish");
 }

@@ -365,7 +365,13 @@ const struct cli_command cli_commands[] = {
      inspect_details, inspect_options, cmd_inspect},
     {"source", "PROGRAM FUNCTION", "print the source of a function, with what it uses",
      source_details, source_options, cmd_source},
-    {"completion", "bash", "print the completion for a shell", "", no_options, cmd_completion},
+    {"completion", "SHELL", "print the completion for a shell",
+     "SHELL is bash, zsh or fish. An installation puts all three where the shells look.\n"
+     "\n"
+     "    . <(mayfly completion bash)              in ~/.bashrc\n"
+     "    . <(mayfly completion zsh)               in ~/.zshrc, after compinit\n"
+     "    mayfly completion fish | source          in ~/.config/fish/config.fish\n",
+     no_options, cmd_completion},
     {"help", "[COMMAND]", "show what the commands do", "", help_options, cmd_help},
     {"version", "", "show the version", "", no_options, cmd_version},
     {0},

@@ -53,7 +53,7 @@ static int find_letter(const struct cli_option *options, char letter) {
     return -1;
 }
 
-static int may_be_repeated(const char *name) {
+int cli_may_be_repeated(const char *name) {
     static const char *const names[] = {"fallback", "workload", "in",   "link",   "out",
                                         "key",      "damage",   "flag", "library"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
@@ -65,7 +65,7 @@ static int may_be_repeated(const char *name) {
 static int set(struct cli_values *values, int index, const char *value) {
     const char *name = values->options[index].name;
     values->value[index] = value;
-    if (!may_be_repeated(name))
+    if (!cli_may_be_repeated(name))
         return 0;
     size_t n = 0;
     while (values->all[n] != NULL)

@@ -85,10 +85,8 @@ check P6_wrong_usage_is_status_2 '
     status 2 $mayfly bench --workload nonsense && says "mixed_structure" && status 2 $mayfly bench -n 0 &&
     status 2 $mayfly bench -n many && status 2 $mayfly bench --plot && status 2 $mayfly bench --nonsense'
 check P6_help_and_completion_know_it '
-    $mayfly help bench | grep -q -- --iterations && $mayfly completion bash >$base/completion && bash -c ". $base/completion
-complete_line() { COMP_WORDS=(\"\$@\"); COMP_CWORD=\$((\$# - 1)); COMPREPLY=(); _mayfly; echo \"\${COMPREPLY[*]}\"; }
-[ \"\$(complete_line mayfly ben)\" = bench ] && [ \"\$(complete_line mayfly bench --workload ne)\" = nested_dict ] &&
-[ \"\$(complete_line mayfly bench $base/ow)\" = $base/own.pkl ]"'
+    $mayfly help bench | grep -q -- --iterations && completes bench ben &&
+    completes nested_dict bench --workload ne && completes $base/own.pkl bench $base/ow'
 
 # What the deep dive's performance_comparison prints, and then all four kinds.
 comparison() {

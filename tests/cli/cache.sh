@@ -83,5 +83,5 @@ check P2_wrong_usage_is_told '
     status 2 $cache --max-bytes 5Q -- true && status 2 $cache --key'
 check P2_help_and_completion_know_it '
     status 0 $mayfly help cache && prints "--ttl" && status 0 $mayfly help && prints "cache" &&
-    status 0 $mayfly completion bash && prints "cache) words="'
+    completes --clear cache --cl'
 exit $failed

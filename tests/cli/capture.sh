@@ -78,5 +78,5 @@ check C1_wrong_usage_is_told '
     status 2 $mayfly capture ls -- ls && status 2 $mayfly capture --stdout'
 check C1_help_and_completion_know_it '
     status 0 $mayfly help capture && grep -q -- --quiet-on-success $base/stdout &&
-    $mayfly completion bash | grep -q "capture) words=.*--stdout --stderr --quiet-on-success"'
+    completes "--stdout --stderr" capture --std'
 exit $failed

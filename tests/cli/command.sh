@@ -177,11 +177,8 @@ check unknown_commands_and_options_are_refused '
     says "no option --nonsense" && status 2 $mayfly file -Z && status 2 $mayfly file --dir && says "needs a value" &&
     status 2 $mayfly file --json=1 && status 2 $mayfly help nonsense && status 2 $mayfly version x && status 2 $mayfly where x'
 check bash_completes_commands_options_and_places '
-    $mayfly completion bash >$base/completion && bash -c ". $base/completion
-complete_line() { COMP_WORDS=(\"\$@\"); COMP_CWORD=\$((\$# - 1)); COMPREPLY=(); _mayfly; echo \"\${COMPREPLY[*]}\"; }
-[ \"\$(complete_line mayfly wh)\" = where ] && [ \"\$(complete_line mayfly chunks --keep-)\" = --keep-going ] &&
-[ \"\$(complete_line mayfly where --place sm)\" = small ] && [ \"\$(complete_line mayfly help fi)\" = file ]" &&
-    status 2 $mayfly completion csh'
+    completes where wh && completes --keep-going chunks --keep- && completes small where --place sm &&
+    completes file help fi'
 # Waits for something to become true, for ten seconds at most.
 soon() { for _ in $(seq 1000); do eval "$1" && return; sleep 0.01; done; echo "never: $1"; return 1; }
 

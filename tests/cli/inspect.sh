@@ -238,9 +238,8 @@ check O4_wrong_usage_is_status_2 '
     status 2 $mayfly inspect --max-bytes 0 a && status 2 $mayfly inspect --max-bytes 1X a && status 2 $mayfly inspect --strings x a'
 check O4_a_name_may_begin_with_a_dash 'cd $base && cp plain.pkl ./-x.pkl && status 0 $mayfly inspect -- -x.pkl && prints "dict of 3"'
 check O4_help_and_completion_know_it '
-    $mayfly help inspect | grep -q -- --disassemble && $mayfly completion bash >$base/completion && bash -c ". $base/completion
-complete_line() { COMP_WORDS=(\"\$@\"); COMP_CWORD=\$((\$# - 1)); COMPREPLY=(); _mayfly; echo \"\${COMPREPLY[*]}\"; }
-[ \"\$(complete_line mayfly insp)\" = inspect ] && [ \"\$(complete_line mayfly inspect --dis)\" = --disassemble ] &&
-[ \"\$(complete_line mayfly inspect --strings lat)\" = latin1 ] && [ \"\$(complete_line mayfly inspect $base/plai)\" = $base/plain.pkl ]"'
+    $mayfly help inspect | grep -q -- --disassemble && completes inspect insp &&
+    completes --disassemble inspect --dis && completes latin1 inspect --strings lat &&
+    completes $base/plain.pkl inspect $base/plai'
 
 exit $failed

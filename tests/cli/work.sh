@@ -147,9 +147,7 @@ check K3_wrong_usage_is_status_2 '
     says "the same name" && status 2 $mayfly workspace --out a/x --out x -- true && status 0 sh -c "cd $base/w && $mayfly workspace --in two.txt --out two.txt -- true"'
 check help_and_completion_know_batch_and_workspace '
     $mayfly help batch | grep -q -- --size && $mayfly help workspace | grep -q -- --keep-on-error && ! { $mayfly help batch; $mayfly help workspace; } | grep -q "^.\{91\}" &&
-    $mayfly completion bash >$base/completion && cd $base/w && bash -c ". $base/completion
-complete_line() { COMP_WORDS=(\"\$@\"); COMP_CWORD=\$((\$# - 1)); COMPREPLY=(); _mayfly; echo \"\${COMPREPLY[*]}\"; }
-[ \"\$(complete_line mayfly wor)\" = workspace ] && [ \"\$(complete_line mayfly batch --si)\" = --size ] &&
-[ \"\$(complete_line mayfly batch --format j)\" = json ] && [ \"\$(complete_line mayfly workspace --in two)\" = two.txt ]"'
+    cd $base/w && completes workspace wor && completes --size batch --si && completes json batch --format j &&
+    completes two.txt workspace --in two'
 
 exit $failed

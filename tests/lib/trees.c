@@ -72,6 +72,20 @@ static void *remove_with_small_stack(void *context) {
     return (void *)(intptr_t)mft_remove_by(removal->root, removal->jobs, NULL);
 }
 
+int mft_leave_descriptors(int spare) {
+    const struct rlimit limit = {64, 64};
+    int opened[64], count = 0;
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return -1;
+    while (count < 64 && (opened[count] = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0)
+        count++;
+    if (count < spare)
+        return -1;
+    while (spare-- > 0)
+        close(opened[--count]);
+    return 0;
+}
+
 int mft_remove_with_little(void *removal) {
     const struct rlimit limit = {16, 16};
     pthread_attr_t attributes;

@@ -39,4 +39,7 @@ struct mft_removal {
 };
 int mft_remove_with_little(void *removal);
 
+/* Uses up this process' descriptors but so many, whatever it was started with; 0, or -1. */
+int mft_leave_descriptors(int spare);
+
 #endif

@@ -1,5 +1,7 @@
 #!/bin/sh
-# pip builds and installs the package from the repository's root, with what Debian has.
+# A wheel from the repository's root, with what Debian has: built, checked by the rules of indexes
+# and auditwheel, and installed in a fresh virtual environment. scripts/wheel-test does the same for
+# each CPython of a machine, with what pip fetches.
 . "$MFT_SOURCE/tests/python/python"
 if ! "$python" -c "import mesonpy, pip" 2>/dev/null; then
     echo "skip python_wheel: meson-python and pip are not installed for $python"
@@ -7,25 +9,47 @@ if ! "$python" -c "import mesonpy, pip" 2>/dev/null; then
 fi
 base=$(mktemp -d)
 trap 'rm -rf "$base"' EXIT
-unset LD_PRELOAD
-mkdir "$base/source"
+unset LD_PRELOAD ASAN_OPTIONS PYTHONMALLOC
+mkdir "$base/source" "$base/tmp"
+TMPDIR=$base/tmp
+export TMPDIR
 (cd "$MFT_SOURCE" && tar -c --exclude='./build*' --exclude=./.git .) | tar -x -C "$base/source"
-if (cd "$base/source" && "$python" -m pip install --no-build-isolation --no-deps --no-index \
-    --disable-pip-version-check --target "$base/there" .) >"$base/log" 2>&1 &&
-    cd "$base/there" && PYTHONPATH=$base/there "$python" -c "
-import mayfly.tempfile as tempfile
-assert tempfile.__file__.startswith('$base/there'), tempfile.__file__
-with tempfile.NamedTemporaryFile() as file: file.write(b'x')
-import importlib.metadata
-assert importlib.metadata.version('mayfly') == tempfile.__dict__.get('__version__', __import__('mayfly').__version__)
-" >>"$base/log" 2>&1; then
-    echo "ok python_wheel_is_built_and_installed_by_pip"
+check() { # name, command...
+    name=$1
+    shift
+    if "$@" >"$base/log" 2>&1; then echo "ok $name"; else
+        echo "not ok $name"
+        tail -40 "$base/log" | sed 's/^/    /'
+        return 1
+    fi
+}
+
+# By build, where it is there, and else by pip alone.
+if "$python" -c "import build" 2>/dev/null; then
+    make_wheel() { "$python" -m build --wheel --no-isolation --skip-dependency-check --outdir "$base/dist" "$base/source"; }
 else
-    echo "not ok python_wheel_is_built_and_installed_by_pip"
-    tail -40 "$base/log" | sed 's/^/    /'
+    make_wheel() { "$python" -m pip wheel --no-build-isolation --no-deps --no-index --wheel-dir "$base/dist" "$base/source"; }
 fi
-others=$(cd "$base/there" 2>/dev/null && ls | grep -v -e '^mayfly$' -e '^mayfly-.*info$')
-if [ -z "$others" ]; then echo "ok python_wheel_holds_the_module_alone"; else
-    echo "not ok python_wheel_holds_the_module_alone"
-    echo "    $others"
+used() {
+    (cd "$base" && "$base/fresh/bin/python" -c "
+import mayfly, mayfly.tempfile as tempfile, importlib.metadata
+assert tempfile.__file__.startswith('$base/fresh'), tempfile.__file__
+assert importlib.metadata.version('mayfly') == mayfly.__version__
+with tempfile.NamedTemporaryFile() as file: file.write(b'x')
+")
+}
+
+check python_wheel_is_built make_wheel || exit 1
+wheel=$(echo "$base"/dist/*.whl)
+"$python" "$MFT_SOURCE/tests/python/wheel_rules.py" "$wheel"
+if command -v twine >/dev/null; then check python_wheel_passes_twine twine check --strict "$wheel"; else
+    echo "skip python_wheel_passes_twine: this machine has no twine"
 fi
+if "$python" -c "import venv, ensurepip" 2>/dev/null; then
+    check python_wheel_is_installed_by_pip sh -c "'$python' -m venv '$base/fresh' &&
+        '$base/fresh/bin/pip' install --no-index --no-deps --disable-pip-version-check '$wheel'" &&
+        check python_wheel_works_in_a_fresh_environment used
+else
+    echo "skip python_wheel_works_in_a_fresh_environment: $python has no venv (python3-venv)"
+fi
+check python_wheel_leaves_nothing test -z "$(ls -A "$TMPDIR")"
