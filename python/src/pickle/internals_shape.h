@@ -92,11 +92,6 @@ static inline PyObject *mpk_get_value(PyObject *object, size_t place) {
 
 #if MPK_LAYOUTS
 
-/* A number that changes with the class and its bases; 0: it has none. */
-static inline unsigned mpk_type_version(const PyTypeObject *type) {
-    return (type->tp_flags & Py_TPFLAGS_VALID_VERSION_TAG) != 0 ? type->tp_version_tag : 0;
-}
-
 /* Where a slot's value lies in its objects; -1: it is none that is simply stored. */
 static inline Py_ssize_t mpk_slot_offset(PyTypeObject *type, PyObject *name) {
     PyObject *found = _PyType_Lookup(type, name);

@@ -176,7 +176,7 @@ int mpk_load_repoint(struct mpk_loader *l, PyObject *object);
 /* ---- the types, dill -------------------------------------------------------------------------- */
 
 int mpk_unpickler_setup(PyObject *module, struct mpk_state *state);
-int mpk_memo_setup(PyObject *module, struct mpk_state *state);
+int mpk_unpickler_memo_setup(PyObject *module, struct mpk_state *state);
 PyObject *mpk_memo_get(PyObject *unpickler, struct mpk_loader *l);
 int mpk_memo_set(PyObject *unpickler, struct mpk_loader *l, PyObject *value);
 struct mpk_loader *mpk_unpickler_loader(PyObject *unpickler);

@@ -159,7 +159,7 @@ PyMethodDef mpk_load_methods[] = {
 
 int mpk_load_setup(PyObject *module, struct mpk_state *state) {
     if (mpk_global_setup(module, state) < 0 || mpk_dill_setup(module, state) < 0 ||
-        mpk_memo_setup(module, state) < 0)
+        mpk_unpickler_memo_setup(module, state) < 0)
         return -1;
     return mpk_unpickler_setup(module, state);
 }

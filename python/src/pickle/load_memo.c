@@ -168,7 +168,7 @@ static PyType_Spec spec = {
     .slots = slots,
 };
 
-int mpk_memo_setup(PyObject *module, struct mpk_state *state) {
+int mpk_unpickler_memo_setup(PyObject *module, struct mpk_state *state) {
     PyObject *type = state->load_objects[MPK_LOAD_MEMO] =
         PyType_FromModuleAndSpec(module, &spec, NULL);
     return type == NULL ? -1 : 0;

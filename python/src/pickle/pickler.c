@@ -411,5 +411,5 @@ int mpk_pickler_setup(PyObject *module, struct mpk_state *state) {
     if (state->Pickler == NULL ||
         PyObject_SetAttr(state->Pickler, state->n[MPK_N_dispatch], state->registered) < 0)
         return -1;
-    return mpk_memo_setup(module, state);
+    return mpk_pickler_memo_setup(module, state);
 }

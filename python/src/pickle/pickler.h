@@ -19,6 +19,6 @@ struct mpk_pickler {
 /* pickler_memo.c: Pickler.memo, which looks like a dict from id to (number, object). */
 PyObject *mpk_memo_proxy(struct mpk_pickler *pickler);
 int mpk_memo_assign(struct mpk_pickler *pickler, PyObject *value);
-int mpk_memo_setup(PyObject *module, struct mpk_state *state);
+int mpk_pickler_memo_setup(PyObject *module, struct mpk_state *state);
 
 #endif

@@ -217,7 +217,7 @@ PyObject *mpk_memo_proxy(struct mpk_pickler *pickler) {
     return (PyObject *)self;
 }
 
-int mpk_memo_setup(PyObject *module, struct mpk_state *state) {
+int mpk_pickler_memo_setup(PyObject *module, struct mpk_state *state) {
     state->MemoProxy = mpk_add_type(module, &spec, "PicklerMemoProxy");
     return state->MemoProxy == NULL ? -1 : 0;
 }
