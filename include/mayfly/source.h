@@ -75,7 +75,8 @@ MAYFLY_BEGIN_DECLS
 
 /* The note: "mayfly", type 1; path, flags, directory and text, each ending in a NUL. Numbers for
  * labels, because names would meet each other again under link-time optimisation. */
-#define MAYFLY_EMBED_AS(path, flags, dir) MAYFLY_EMBED_QUOTED(#path, #flags, #dir)
+#define MAYFLY_EMBED_AS(path, flags, dir)    MAYFLY_EMBED_QUOTE(path, flags, dir)
+#define MAYFLY_EMBED_QUOTE(path, flags, dir) MAYFLY_EMBED_QUOTED(#path, #flags, #dir)
 #define MAYFLY_EMBED_QUOTED(path, flags, dir)                                                      \
     __asm__(".pushsection .note.mayfly,\"a\",%note\n"                                              \
             ".balign 4\n"                                                                          \
