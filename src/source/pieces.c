@@ -385,11 +385,30 @@ static void begin_level(struct splitter *s) {
     s->level++;
 }
 
+/* Whether what is being read is but macros that stand by themselves (END_DECLS), without ';'. */
+static bool is_bare(const struct splitter *s, uint32_t end) {
+    for (uint32_t i = s->start; i < end; i++)
+        if (!mfi_is_ident(&s->list[i]))
+            return false;
+    return true;
+}
+
+/* Whether there is nothing but the ends of conditionals from a directive on. */
+static bool is_last(const struct splitter *s, uint32_t at) {
+    while (s->list[at].kind == MFI_T_DIRECTIVE && mfi_directive(&s->list[at]) == MFI_W_endif)
+        at = s->list[at].value;
+    return s->list[at].kind == MFI_T_END;
+}
+
 /* A piece that began in this conditional goes on beyond the branch: all since #if is one. */
 static void cut(struct splitter *s) {
     const uint32_t l = s->level - 1;
     if (s->levels[l].inside || s->start == MFI_NONE)
         return;
+    if (is_last(s, s->at) && is_bare(s, s->at)) {
+        end_piece(s, s->at);
+        return;
+    }
     s->levels[l].inside = true;
     s->start = s->levels[l].token;
     s->graph->piece_count = s->levels[l].piece;
@@ -455,8 +474,11 @@ static void take_directive(struct splitter *s) {
             (void)is_dead(&s->list[s->levels[s->level - 1].token], text, &dead_else);
             dead = dead_else;
         }
-    } else if (s->start == MFI_NONE) {
-        add_piece(s, kind_of(word), s->at, after);
+    } else {
+        if (s->start != MFI_NONE && s->at == s->start + 1 && is_bare(s, s->at))
+            end_piece(s, s->at); /* BEGIN_DECLS */
+        if (s->start == MFI_NONE)
+            add_piece(s, kind_of(word), s->at, after);
     }
     s->at = dead ? skip_branch(s, after) : after;
 }
@@ -479,7 +501,7 @@ static void split(struct mfi_graph *graph, uint32_t file) {
             take(s);
     }
     if (s->start != MFI_NONE) {
-        if (file == 0)
+        if (file == 0 && (s->braces > 0 || s->parens > 0))
             graph->unsure = "its braces do not balance";
         end_piece(s, s->at);
     }
