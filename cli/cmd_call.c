@@ -34,6 +34,8 @@ static size_t join(const struct cli_values *values, const char **to, size_t room
 static int say(int code, const char *said, const mayfly_error *error) {
     if (said != NULL && said[0] != '\0' && code == MAYFLY_E_COMPILE)
         (void)fputs(said, stderr);
+    if (code == -EPERM || code == -EMLINK)
+        return cli_say(EXIT_FAILED, "%s (here: --any-owner)", error->message);
     return cli_say(code == -EINVAL || code == -ERANGE ? EXIT_USAGE : EXIT_FAILED, "%s",
                    error->message);
 }

@@ -69,7 +69,8 @@ typedef struct mayfly_load_source_options {
  * options    NULL: all defaults
  *
  * Ownership: the caller closes the namespace.
- * Errors:    -EPERM               another user's, or others may write it or rename it
+ * Errors:    -EPERM               another user's, or others may write it or rename it; or write a
+ *                                 header that it reads
  *            -EMLINK              it has other names
  *            -ELOOP, -EINVAL      a link; no regular file
  *            -ENOENT, -EACCES, ... as open(2)

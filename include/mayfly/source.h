@@ -64,7 +64,7 @@ MAYFLY_BEGIN_DECLS
  * MAYFLY_EMBED_FILE("inc/own.h") carries a header, too: a string literal, relative to where the
  * compiler runs. */
 #define MAYFLY_EMBED_SOURCE()   MAYFLY_EMBED_FILE(__FILE__)
-#define MAYFLY_EMBED_FILE(path) MAYFLY_EMBED_WITH(path, MAYFLY_SOURCE_FLAGS, MAYFLY_SOURCE_DIR)
+#define MAYFLY_EMBED_FILE(path) MAYFLY_EMBED_AS(path, MAYFLY_SOURCE_FLAGS, MAYFLY_SOURCE_DIR)
 
 #ifndef MAYFLY_SOURCE_FLAGS
 #define MAYFLY_SOURCE_FLAGS ""
@@ -75,8 +75,8 @@ MAYFLY_BEGIN_DECLS
 
 /* The note: "mayfly", type 1; path, flags, directory and text, each ending in a NUL. Numbers for
  * labels, because names would meet each other again under link-time optimisation. */
-#define MAYFLY_EMBED_WITH(path, flags, dir) MAYFLY_EMBED_AS(path, flags, dir)
-#define MAYFLY_EMBED_AS(path, flags, dir)   MAYFLY_EMBED_QUOTED(#path, #flags, #dir)
+#define MAYFLY_EMBED_AS(path, flags, dir)    MAYFLY_EMBED_QUOTE(path, flags, dir)
+#define MAYFLY_EMBED_QUOTE(path, flags, dir) MAYFLY_EMBED_QUOTED(#path, #flags, #dir)
 #define MAYFLY_EMBED_QUOTED(path, flags, dir)                                                      \
     __asm__(".pushsection .note.mayfly,\"a\",%note\n"                                              \
             ".balign 4\n"                                                                          \

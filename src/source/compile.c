@@ -425,10 +425,10 @@ int mfi_compile(const struct mfi_unit *unit, struct mfi_compiled *ret, mayfly_er
         r = read_named(dir, "headers", &rule, error);
     if (r < 0)
         return r;
-    r = mfi_headers_note(rule.size == 0 ? "" : rule.data, begun, ret);
-    if (r == 0)
-        r = note_object(unit, ret);
+    r = mfi_headers_note(unit, rule.size == 0 ? "" : rule.data, begun, ret, error);
     if (r < 0)
+        return r;
+    if (note_object(unit, ret) < 0)
         return mfi_fail_memory(error, 0);
     return mayfly_dir_close(&dir, error);
 }

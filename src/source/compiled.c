@@ -113,7 +113,7 @@ static int take(const char *dir, struct held **ret, mayfly_error *error) {
     } else {
         r = dir == NULL ? make_way(path) : 0;
         if (r == 0)
-            r = open_cache(path, ret, error);
+            r = open_cache(path, ret, dir == NULL ? NULL : error);
     }
     mfi_lock_give(&lock);
     return dir == NULL ? 0 : r;
@@ -143,7 +143,9 @@ static int make_key(const struct mfi_unit *unit, struct mfi_buffer *ret) {
                                 (int64_t)st->st_size,         (int64_t)st->st_mtim.tv_sec,
                                 (int64_t)st->st_mtim.tv_nsec, (int64_t)st->st_ctim.tv_sec,
                                 (int64_t)st->st_ctim.tv_nsec};
-    int r = mfi_buffer_append(ret, "source 1", 9);
+    const char *magic =
+        unit->options->any_owner ? "source 1 any" : "source 1"; /* headers' owners */
+    int r = append_text(ret, magic);
     if (r == 0)
         r = mfi_buffer_append(ret, compiler, sizeof compiler);
     if (r == 0)
@@ -284,10 +286,15 @@ static int compile_once(mayfly_cache *cache, const struct mfi_buffer *key,
     /* A failure's messages are wanted, too. */
     if (there < 0)
         *ret = computing.compiled;
-    const int r = there < 0 ? there : unpack(data, size, ret);
-    return r == -ENOMEM && there >= 0 ? mfi_fail_memory(error, size)
-           : r == 1                   ? mfi_compile(unit, ret, error)
-                                      : r;
+    if (there < 0)
+        return there;
+    const int r = unpack(data, size, ret);
+    if (r == -ENOMEM)
+        return mfi_fail_memory(error, size);
+    if (r == 0)
+        return 0;
+    mfi_compiled_free(ret);
+    return mfi_compile(unit, ret, error);
 }
 
 /* Whether a failure is the cache's: then there is simply none. */

@@ -61,12 +61,38 @@ static bool is_noted(const struct mfi_buffer *headers, const char *path) {
     return false;
 }
 
-/* Notes each header. Times of the file system are coarse: one that was changed a moment before the
- * compiler began, or later, may have been read as it was before. */
-int mfi_headers_note(const char *rule, int64_t begun, struct mfi_compiled *ret) {
+/* What others can write, they can make a part of what runs, as they could the file itself. */
+static int check_header(const struct mfi_unit *unit, const char *path, mayfly_error *error) {
+    struct stat st;
+    const int r = unit->options->any_owner ? 0 : mfi_sys.fstatat(AT_FDCWD, path, &st, 0);
+    if (r < 0)
+        return mfi_fail_call(error, r, "fstatat", path, -1);
+    return unit->options->any_owner ? 0
+                                    : mfi_check_owner(&st, "load source: header", path,
+                                                      ".any_owner of the options", error);
+}
+
+/* Times of the file system are coarse: a header that was changed a moment before the compiler
+ * began, or later, may have been read as it was before. */
+static int note(const char *path, int64_t begun, struct mfi_compiled *ret, mayfly_error *error) {
     static const int64_t coarse = 20000000;
-    char path[4096];
     struct mfi_header header;
+    if (is_noted(&ret->headers, path))
+        return 0;
+    const int r = mfi_header_look(path, &header);
+    if (r < 0)
+        return mfi_fail_call(error, r, "fstatat", path, -1);
+    if (header.changed > begun - coarse)
+        ret->fleeting = true;
+    if (mfi_buffer_append(&ret->headers, &header, sizeof header) < 0 ||
+        mfi_buffer_append(&ret->headers, path, strlen(path) + 1) < 0)
+        return mfi_fail_memory(error, sizeof header);
+    return 0;
+}
+
+int mfi_headers_note(const struct mfi_unit *unit, const char *rule, int64_t begun,
+                     struct mfi_compiled *ret, mayfly_error *error) {
+    char path[4096];
     const char *colon = strstr(rule, ": ");
     ret->fleeting = colon == NULL;
     for (const char *at = colon == NULL ? "" : colon + 1;;) {
@@ -75,15 +101,11 @@ int mfi_headers_note(const char *rule, int64_t begun, struct mfi_compiled *ret) 
             return 0;
         if (strcmp(path, "-") == 0 || strcmp(path, "<stdin>") == 0)
             continue;
+        int r = check_header(unit, path, error);
         by_directory(path);
-        if (is_noted(&ret->headers, path))
-            continue;
-        if (mfi_header_look(path, &header) < 0 || header.changed > begun - coarse) {
-            ret->fleeting = true;
-            continue;
-        }
-        if (mfi_buffer_append(&ret->headers, &header, sizeof header) < 0 ||
-            mfi_buffer_append(&ret->headers, path, strlen(path) + 1) < 0)
-            return -ENOMEM;
+        if (r == 0)
+            r = note(path, begun, ret, error);
+        if (r < 0)
+            return r;
     }
 }

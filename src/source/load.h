@@ -85,9 +85,9 @@ void mfi_compiled_free(struct mfi_compiled *compiled);
 /* What a path is now. 0 or -errno. */
 int mfi_header_look(const char *path, struct mfi_header *ret);
 
-/* Notes each header of a rule for make, in a compilation that was begun at that time. 0, -ENOMEM.
- */
-int mfi_headers_note(const char *rule, int64_t begun, struct mfi_compiled *ret);
+/* Checks and notes each header of a rule for make, in a compilation that was begun at that time. */
+int mfi_headers_note(const struct mfi_unit *unit, const char *rule, int64_t begun,
+                     struct mfi_compiled *ret, mayfly_error *error);
 
 /* ---- from the cache (compiled.c) ------------------------------------------------------------- */
 

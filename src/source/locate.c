@@ -117,6 +117,21 @@ static bool number_of(Dwarf_Die *die, unsigned name, Dwarf_Word *ret, Dwarf_Attr
     return dwarf_formudata(dwarf_attr_integrate(die, name, attribute), ret) == 0;
 }
 
+/* Of line tables alone (-g1 of clang): the file and line of the first instruction. */
+static int by_line_table(const struct mfi_dw *dw, struct mfi_dw_function *function,
+                         const struct mfi_dw_unit *unit, struct mfi_origin *ret) {
+    Dwarf_Addr entry;
+    int line = 0;
+    if (dwarf_entrypc(&function->die, &entry) != 0)
+        entry = dw->pc;
+    Dwarf_Line *at = dwarf_getsrc_die(&function->skeleton, entry);
+    const char *path = at != NULL ? dwarf_linesrc(at, NULL, NULL) : NULL;
+    if (path != NULL && dwarf_lineno(at, &line) == 0)
+        ret->line = (uint32_t)line;
+    ret->path = path != NULL ? mfi_path_below(unit->dir, path) : NULL;
+    return ret->path != NULL;
+}
+
 int mfi_dw_describe(const struct mfi_dw *dw, struct mfi_dw_function *function,
                     struct mfi_origin *ret, mayfly_error *error) {
     Dwarf_Attribute attribute;
@@ -124,26 +139,26 @@ int mfi_dw_describe(const struct mfi_dw *dw, struct mfi_dw_function *function,
     Dwarf_Die owner;
     struct mfi_dw_unit unit;
     const char *name = string_of(&function->die, DW_AT_name);
-    if (!number_of(&function->die, DW_AT_decl_file, &file, &attribute) || name == NULL)
-        return mfi_fail(error, MAYFLY_E_NO_SOURCE, "dump source", dw->path,
-                        "its debug information does not name the function's file");
     /* A split unit's files are in the table of the part that stayed. */
-    Dwarf_Half version;
-    uint8_t type;
     open_unit(&function->unit, &function->skeleton, &unit);
-    if (dwarf_cu_die(attribute.cu, &owner, &version, NULL, NULL, NULL, NULL, NULL) != NULL &&
-        dwarf_dieoffset(&owner) != dwarf_dieoffset(&function->unit))
-        open_unit(&owner, &owner, &unit);
-    (void)type;
-    (void)number_of(&function->die, DW_AT_decl_line, &line, &attribute);
-    ret->path = file_at(&unit, file);
-    ret->symbol = mfi_strdup(name);
-    ret->line = (uint32_t)line;
+    if (name == NULL || !number_of(&function->die, DW_AT_decl_file, &file, &attribute)) {
+        (void)by_line_table(dw, function, &unit, ret);
+    } else {
+        Dwarf_Half version;
+        if (dwarf_cu_die(attribute.cu, &owner, &version, NULL, NULL, NULL, NULL, NULL) != NULL &&
+            dwarf_dieoffset(&owner) != dwarf_dieoffset(&function->unit))
+            open_unit(&owner, &owner, &unit);
+        ret->path = file_at(&unit, file);
+        (void)number_of(&function->die, DW_AT_decl_line, &line, &attribute);
+        ret->line = (uint32_t)line;
+    }
+    ret->symbol = mfi_strdup(name != NULL ? name : "");
     ret->built = dw->built;
     ret->module = dw->module;
-    if (ret->path == NULL)
+    if (ret->path == NULL || name == NULL)
         return mfi_fail(error, MAYFLY_E_NO_SOURCE, "dump source", dw->path,
-                        "its debug information does not name the file of %s", name);
+                        "its debug information does not name the file of %s",
+                        name != NULL ? name : "the function");
     if (ret->symbol == NULL || take_flags(&unit, ret) < 0)
         return mfi_fail_memory(error, 0);
     return 0;

@@ -6,6 +6,7 @@
  * they are, with what is static; any other text's are those that its object exports.
  */
 #define _GNU_SOURCE
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "load.h"
@@ -168,6 +169,14 @@ static bool needs_math(const struct mfi_unit *unit) {
            memmem(unit->text, unit->size, "complex.h", 9) != NULL;
 }
 
+/* What a dumped file knows of names that it lacks. */
+static void add_needs(mayfly_error *error, const char *needs) {
+    const size_t size = error == NULL ? 0 : strlen(error->message);
+    if (error != NULL && needs != NULL)
+        (void)snprintf(error->message + size, sizeof error->message - size,
+                       "; it says that it needs %s", needs);
+}
+
 static int fill(mayfly_namespace *ns, struct mfi_unit *unit, const struct mfi_contract *contract,
                 mayfly_error *error) {
     int r = set_main(ns, contract, unit->options->alias, unit->path, error);
@@ -179,6 +188,8 @@ static int fill(mayfly_namespace *ns, struct mfi_unit *unit, const struct mfi_co
         unit->math = true;
         r = compile_and_load(ns, unit, error);
     }
+    if (r == MAYFLY_E_UNRESOLVED)
+        add_needs(error, contract->needs);
     if (r < 0)
         return r;
     mfi_buffer_free(&ns->compiled.object);

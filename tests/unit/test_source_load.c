@@ -137,6 +137,15 @@ static void flags_and_libraries_of_the_caller_are_taken(void **state) {
     assert_int_equal(call_int(ns, NULL, 3), 43);
 }
 
+static void libm_is_there_also_without_its_header(void **state) {
+    (void)state;
+    mayfly_auto(mayfly_namespace) ns = NULL;
+    load_text("double lgamma_r(double, int *);\n"
+              "int f(int x) { int sign; return (int)lgamma_r(x, &sign) + sign; }\n",
+              NULL, &ns);
+    assert_int_equal(call_int(ns, NULL, 1), 1);
+}
+
 static void headers_beside_the_file_are_found(void **state) {
     (void)state;
     mayfly_auto(mayfly_namespace) ns = NULL;
@@ -310,6 +319,11 @@ static void a_name_that_is_nowhere_defined_is_told(void **state) {
         mayfly_load_source_io("int other_unit(int);\nint f(int x) { return other_unit(x); }\n",
                               MAYFLY_ALL, NULL, &ns, &mft_error));
     assert_non_null(strstr(mft_error.message, "'other_unit'"));
+    mft_fails(MAYFLY_E_UNRESOLVED,
+              mayfly_load_source_io("/* #NEEDS: other_unit, more */\nint other_unit(int);\n"
+                                    "int f(int x) { return other_unit(x); }\n",
+                                    MAYFLY_ALL, NULL, &ns, &mft_error));
+    assert_non_null(strstr(mft_error.message, "needs other_unit, more"));
 }
 
 static void flags_that_may_not_stand_in_a_file_are_refused(void **state) {
@@ -415,6 +429,7 @@ int main(void) {
         SOURCES(each_loading_has_globals_of_its_own),
         SOURCES(gcc_and_clang_both_do),
         SOURCES(flags_and_libraries_of_the_caller_are_taken),
+        SOURCES(libm_is_there_also_without_its_header),
         SOURCES(headers_beside_the_file_are_found),
         SOURCES(what_it_gave_to_atexit_runs_when_it_is_closed),
         SOURCES(a_descriptor_closed_behind_its_back_does_not_mix_it_up),

@@ -108,6 +108,27 @@ static void a_link_on_the_way_leads_to_where_it_is_checked(void **state) {
     (void)unlink(way);
 }
 
+static void headers_that_others_may_write_are_refused(void **state) {
+    (void)state;
+    const char *path = mft_path("user.c"), *header = mft_path("own.h");
+    mft_write(path, "#include \"own.h\"\nint square(int x) { return x * x + OWN; }\n");
+    mft_write(header, "#define OWN 0\n");
+    for (int i = 0; i < 2; i++) { /* also when it is in the cache */
+        mayfly_namespace *ns = NULL;
+        assert_int_equal(chmod(header, 0666), 0);
+        mft_fails(-EPERM, mayfly_load_source(path, NULL, &ns, &mft_error));
+        assert_non_null(strstr(mft_error.message, "own.h"));
+        mft_ok(mayfly_load_source(path, &(mayfly_load_source_options){.any_owner = true}, &ns,
+                                  &mft_error));
+        mft_ok(mayfly_namespace_close(&ns, &mft_error));
+        mft_fails(-EPERM, mayfly_load_source(path, NULL, &ns, &mft_error));
+        assert_int_equal(chmod(header, 0644), 0);
+        taken(path);
+    }
+    (void)unlink(path);
+    (void)unlink(header);
+}
+
 /* ---- other users: as root, who can be another one -------------------------------------------- */
 
 static void need_root(void) {
@@ -188,6 +209,7 @@ int main(void) {
         SOURCES(links_and_what_is_no_file_are_refused),
         SOURCES(a_file_with_another_name_is_refused),
         SOURCES(a_directory_in_which_others_may_rename_is_refused),
+        SOURCES(headers_that_others_may_write_are_refused),
         SOURCES(a_link_on_the_way_leads_to_where_it_is_checked),
         SOURCES(another_users_file_or_directory_is_refused),
         SOURCES(roots_files_are_everybodys_and_a_third_users_are_not),
