@@ -17,6 +17,10 @@ import mayfly.tempfile as tempfile
 assert tempfile.__file__.startswith('$base/there'), tempfile.__file__
 with tempfile.NamedTemporaryFile() as file: file.write(b'x')
 import importlib.metadata
+import mayfly, mayfly.testing
+assert mayfly.chunks.__module__ == 'mayfly' and mayfly.capture and mayfly.cache
+dist = importlib.metadata.distribution('mayfly')
+assert [(e.group, e.value) for e in dist.entry_points] == [('pytest11', 'mayfly.pytest_plugin')], dist.entry_points
 assert importlib.metadata.version('mayfly') == tempfile.__dict__.get('__version__', __import__('mayfly').__version__)
 " >>"$base/log" 2>&1; then
     echo "ok python_wheel_is_built_and_installed_by_pip"
