@@ -504,7 +504,16 @@ static PyType_Slot slots[] = {
      "capture(stream='stdout', *, fd=True, merge=False, tee=False, pipe=False, max_memory=0, "
      "max_bytes=0, full='fail', on_line=None, dir=None, encoding='utf-8', "
      "errors='replace')\n--\n\n"
-     "What is printed within the scope: by Python, by libraries, by processes it starts."},
+     "What is printed within the scope: by Python, by libraries, by processes it starts.\n\n"
+     "stream   'stdout', 'stderr' or 'both'; merge: both in one text, in the order of writing\n"
+     "fd       False: sys.stdout alone is replaced, by an io.StringIO\n"
+     "tee      also to where it would have gone; pipe: a pipe in any case, for programs that open "
+     "/dev/stdout anew\n"
+     "max_memory, max_bytes   what is held in memory, the rest on disk; what is kept at all. full: "
+     "'fail', 'drop-oldest', 'drop-newest'\n"
+     "on_line  on_line(stream, line) for each line, in another thread. What prints more than a "
+     "pipe "
+     "holds without giving Python's lock back would wait for ever: then tee or pipe"},
     {0, NULL},
 };
 

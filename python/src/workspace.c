@@ -8,20 +8,26 @@
 #include <errno.h>
 
 struct workspace {
-    PyObject_HEAD PyObject *path;
-    struct mpy_state *state;
-    mayfly_workspace *handle;
+    struct mpy_held held;
+    PyObject *path;
 };
+
+static int end_workspace(void **handle, mayfly_error *error) {
+    mayfly_workspace *workspace = *handle;
+    return mayfly_workspace_close(&workspace, error);
+}
 
 static int init(PyObject *object, PyObject *args, PyObject *kwargs) {
     static const struct mpy_signature signature = {
         "workspace", 3, 6, {N_suffix, N_prefix, N_dir, N_keep_on_error, N_max_bytes, N_max_files}};
     struct workspace *self = (struct workspace *)object;
-    struct mpy_state *state = mpy_state_of_type(Py_TYPE(object));
     PyObject *v[6];
     mpy_auto_site site = {{0}, .bytes = 0};
     mayfly_workspace_options options = {.keep_on_error = false};
-    if (state == NULL || mpy_parse_tuple(state, &signature, args, kwargs, v) < 0 ||
+    if (mpy_held_begin(object) < 0)
+        return -1;
+    struct mpy_state *state = self->held.state;
+    if (mpy_parse_tuple(state, &signature, args, kwargs, v) < 0 ||
         mpy_number(v[4], &options.dir.max_bytes) < 0 ||
         mpy_number(v[5], &options.dir.max_files) < 0 ||
         mpy_site_fill(state, v[2], v[1], v[0], &site) < 0)
@@ -29,57 +35,55 @@ static int init(PyObject *object, PyObject *args, PyObject *kwargs) {
     const int keep = mpy_truth(v[3], 0);
     if (keep < 0)
         return -1;
-    if (self->handle != NULL) {
-        PyErr_SetString(PyExc_RuntimeError, "the workspace is there already");
-        return -1;
-    }
     options.keep_on_error = keep != 0;
     options.dir.prefix = site.use_prefix;
     options.dir.suffix = site.suffix.text;
     options.dir.dir = site.use_dir;
-    self->state = state;
     mayfly_error error;
-    int r = 0;
-    Py_BEGIN_ALLOW_THREADS r = mayfly_workspace_begin(&options, &self->handle, &error);
-    Py_END_ALLOW_THREADS if (r < 0) return mpy_raise(state, r, &error), -1;
-    Py_XSETREF(self->path, mpy_path_object(mayfly_workspace_path(self->handle), 0));
+    mayfly_workspace *handle = NULL;
+    PyThreadState *released = PyEval_SaveThread();
+    const int r = mayfly_workspace_begin(&options, &handle, &error);
+    PyEval_RestoreThread(released);
+    if (r < 0)
+        return mpy_raise(state, r, &error), -1;
+    self->held.handle = handle;
+    self->held.end = end_workspace;
+    Py_XSETREF(self->path, mpy_path_object(mayfly_workspace_path(handle), 0));
     return self->path == NULL ? -1 : 0;
-}
-
-static mayfly_workspace *usable(const struct workspace *self) {
-    if (self->handle == NULL)
-        PyErr_SetString(PyExc_ValueError, "the workspace is closed");
-    return self->handle;
 }
 
 static PyObject *copy_in(PyObject *object, PyObject *const *args, Py_ssize_t nargs,
                          PyObject *kwnames) {
     static const struct mpy_signature signature = {"copy_in", 2, 2, {N_source, N_name}};
-    struct workspace *self = (struct workspace *)object;
+    const struct mpy_state *state = ((struct mpy_held *)object)->state;
     PyObject *v[2];
     mpy_auto_text source = {NULL, NULL}, name = {NULL, NULL};
-    if (usable(self) == NULL || mpy_parse(self->state, &signature, args, nargs, kwnames, v) < 0 ||
+    if (mpy_parse(state, &signature, args, nargs, kwnames, v) < 0 ||
         mpy_text_from(v[0], &source) < 0 || mpy_text_from(v[1], &name) < 0)
         return NULL;
     if (source.text == NULL) {
         PyErr_SetString(PyExc_TypeError, "copy_in() needs a source");
         return NULL;
     }
+    struct mpy_held *self = mpy_held_enter(object);
+    if (self == NULL)
+        return NULL;
     mayfly_error error;
-    int r = 0;
-    Py_BEGIN_ALLOW_THREADS r =
-        mayfly_workspace_copy_in(self->handle, source.text, name.text, &error);
-    Py_END_ALLOW_THREADS return r < 0 ? mpy_raise(self->state, r, &error) : mpy_ref(Py_None);
+    PyThreadState *released = PyEval_SaveThread();
+    const int r = mayfly_workspace_copy_in(self->handle, source.text, name.text, &error);
+    PyEval_RestoreThread(released);
+    mpy_held_leave(self);
+    return r < 0 ? mpy_raise(state, r, &error) : mpy_ref(Py_None);
 }
 
 static PyObject *carry_out(PyObject *object, PyObject *const *args, Py_ssize_t nargs,
                            PyObject *kwnames) {
     static const struct mpy_signature signature = {
         "carry_out", 2, 4, {N_name, N_target, N_overwrite, N_durable}};
-    struct workspace *self = (struct workspace *)object;
+    const struct mpy_state *state = ((struct mpy_held *)object)->state;
     PyObject *v[4];
     mpy_auto_text name = {NULL, NULL}, target = {NULL, NULL};
-    if (usable(self) == NULL || mpy_parse(self->state, &signature, args, nargs, kwnames, v) < 0 ||
+    if (mpy_parse(state, &signature, args, nargs, kwnames, v) < 0 ||
         mpy_text_from(v[0], &name) < 0 || mpy_text_from(v[1], &target) < 0)
         return NULL;
     const int overwrite = mpy_truth(v[2], 1), durable = mpy_truth(v[3], 0);
@@ -89,60 +93,49 @@ static PyObject *carry_out(PyObject *object, PyObject *const *args, Py_ssize_t n
         PyErr_SetString(PyExc_TypeError, "carry_out() needs a name");
         return NULL;
     }
+    const unsigned flags =
+        (overwrite ? 0u : (unsigned)MAYFLY_NOCLOBBER) | (durable ? (unsigned)MAYFLY_DURABLE : 0u);
+    struct mpy_held *self = mpy_held_enter(object);
+    if (self == NULL)
+        return NULL;
     mayfly_error error;
-    const int r = mayfly_workspace_carry_out(self->handle, name.text, target.text,
-                                             (overwrite ? 0u : (unsigned)MAYFLY_NOCLOBBER) |
-                                                 (durable ? (unsigned)MAYFLY_DURABLE : 0u),
-                                             &error);
-    return r < 0 ? mpy_raise(self->state, r, &error) : mpy_ref(Py_None);
+    PyThreadState *released = PyEval_SaveThread();
+    const int r = mayfly_workspace_carry_out(self->handle, name.text, target.text, flags, &error);
+    PyEval_RestoreThread(released);
+    mpy_held_leave(self);
+    return r < 0 ? mpy_raise(state, r, &error) : mpy_ref(Py_None);
+}
+
+/* `done`: having been committed by hand is no mistake. */
+static PyObject *commit_results(PyObject *object, int done) {
+    struct mpy_held *self = mpy_held_enter(object);
+    if (self == NULL)
+        return NULL;
+    mayfly_error error;
+    size_t count = 0;
+    PyThreadState *released = PyEval_SaveThread();
+    const int r = mayfly_workspace_commit(self->handle, &count, &error);
+    PyEval_RestoreThread(released);
+    mpy_held_leave(self);
+    return r < 0 && !(done && r == -EPERM) ? mpy_raise(self->state, r, &error)
+                                           : PyLong_FromSize_t(count);
 }
 
 static PyObject *commit(PyObject *object, PyObject *unused) {
     (void)unused;
-    struct workspace *self = (struct workspace *)object;
-    if (usable(self) == NULL)
-        return NULL;
-    mayfly_error error;
-    size_t count = 0;
-    int r = 0;
-    Py_BEGIN_ALLOW_THREADS r = mayfly_workspace_commit(self->handle, &count, &error);
-    Py_END_ALLOW_THREADS return r < 0 ? mpy_raise(self->state, r, &error)
-                                      : PyLong_FromSize_t(count);
-}
-
-static PyObject *close_workspace(PyObject *object, PyObject *unused) {
-    (void)unused;
-    struct workspace *self = (struct workspace *)object;
-    mayfly_workspace *handle = self->handle;
-    self->handle = NULL;
-    mayfly_error error;
-    int r = 0;
-    Py_BEGIN_ALLOW_THREADS r = mayfly_workspace_close(&handle, &error);
-    Py_END_ALLOW_THREADS return mpy_tell_end(self->state, r, &error) < 0 ? NULL : mpy_ref(Py_None);
-}
-
-static PyObject *enter(PyObject *object, PyObject *unused) {
-    (void)unused;
-    return usable((struct workspace *)object) == NULL ? NULL : mpy_ref(object);
+    return commit_results(object, 0);
 }
 
 /* Commits unless that was done by hand; closes in every case. */
 static PyObject *exit_scope(PyObject *object, PyObject *args) {
-    struct workspace *self = (struct workspace *)object;
-    PyObject *type = PyTuple_GET_SIZE(args) > 0 ? PyTuple_GET_ITEM(args, 0) : Py_None;
-    if (self->handle == NULL)
+    PyObject *failed = PyTuple_GET_SIZE(args) > 0 ? PyTuple_GET_ITEM(args, 0) : Py_None;
+    if (((struct mpy_held *)object)->handle == NULL)
         Py_RETURN_NONE;
-    mayfly_error error;
-    int r = 0;
-    if (type == Py_None) {
-        Py_BEGIN_ALLOW_THREADS r = mayfly_workspace_commit(self->handle, NULL, &error);
-        Py_END_ALLOW_THREADS
-    }
-    if (r < 0 && r != -EPERM)
-        (void)mpy_raise(self->state, r, &error);
+    if (failed == Py_None)
+        Py_XDECREF(commit_results(object, 1));
     PyObject *kind = NULL, *value = NULL, *trace = NULL;
     PyErr_Fetch(&kind, &value, &trace);
-    PyObject *closed = close_workspace(object, NULL);
+    PyObject *closed = mpy_held_close(object, NULL);
     if (kind == NULL)
         return closed;
     Py_XDECREF(closed);
@@ -153,7 +146,8 @@ static PyObject *exit_scope(PyObject *object, PyObject *args) {
 
 static PyObject *get_path(PyObject *object, void *unused) {
     (void)unused;
-    return mpy_ref(((struct workspace *)object)->path);
+    PyObject *path = ((struct workspace *)object)->path;
+    return mpy_ref(path == NULL ? Py_None : path);
 }
 
 static PyObject *fspath(PyObject *object, PyObject *unused) {
@@ -164,7 +158,7 @@ static PyObject *fspath(PyObject *object, PyObject *unused) {
 static void dealloc(PyObject *object) {
     struct workspace *self = (struct workspace *)object;
     PyTypeObject *type = Py_TYPE(object);
-    (void)mayfly_workspace_close(&self->handle, NULL);
+    mpy_held_end(object);
     Py_CLEAR(self->path);
     type->tp_free(object);
     Py_DECREF(type);
@@ -177,8 +171,8 @@ static PyMethodDef workspace_methods[] = {
      "carry_out($self, name, target=None, *, overwrite=True, durable=False)\n--\n\n"
      "Names a result, which is put in place when the work has succeeded."},
     {"commit", commit, METH_NOARGS, "Puts the results in place; returns how many."},
-    {"close", close_workspace, METH_NOARGS, "Removes the workspace."},
-    {"__enter__", enter, METH_NOARGS, NULL},
+    {"close", mpy_held_close, METH_NOARGS, "Removes the workspace."},
+    {"__enter__", mpy_held_scope, METH_NOARGS, NULL},
     {"__exit__", exit_scope, METH_VARARGS, NULL},
     {"__fspath__", fspath, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},

@@ -275,6 +275,33 @@ def workspace_carries_results_out():
 
 
 @case
+def a_workspace_is_not_closed_under_another_threads_hands():
+    with tempfile.TemporaryDirectory() as base:
+        source = pathlib.Path(base, "large")
+        source.write_bytes(bytes(1 << 20))
+        for _ in range(10):
+            work, said = mayfly.workspace(), []
+
+            def copy():
+                try:
+                    for i in range(50):
+                        work.copy_in(source, f"copy{i}")
+                except ValueError as error:  # closed
+                    said.append(error)
+            threads = [threading.Thread(target=copy) for _ in range(2)]
+            for thread in threads:
+                thread.start()
+            while not os.listdir(work.path) and any(t.is_alive() for t in threads):
+                pass
+            work.close()
+            for thread in threads:
+                thread.join()
+            assert not os.path.exists(work.path)
+            with raises(ValueError):
+                work.copy_in(source)
+
+
+@case
 def manager_ends_all_of_them():
     with mayfly.Manager() as manager:
         file = manager.file(suffix=".csv")

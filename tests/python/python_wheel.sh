@@ -36,6 +36,10 @@ import mayfly, mayfly.tempfile as tempfile, importlib.metadata
 assert tempfile.__file__.startswith('$base/fresh'), tempfile.__file__
 assert importlib.metadata.version('mayfly') == mayfly.__version__
 with tempfile.NamedTemporaryFile() as file: file.write(b'x')
+import mayfly.testing
+assert mayfly.chunks.__module__ == 'mayfly' and mayfly.capture and mayfly.cache
+points = importlib.metadata.distribution('mayfly').entry_points
+assert [(e.group, e.value) for e in points] == [('pytest11', 'mayfly.pytest_plugin')], points
 ")
 }
 
