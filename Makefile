@@ -121,8 +121,8 @@ musl:
 FUZZ_SECONDS ?= 60
 fuzz:
 	mkdir -p build-fuzz
-	for part in $(or $(FUZZ),csv text pickle inspect struct batch); do \
-		case $$part in pickle | inspect | struct) seeds=pickle ;; *) seeds= ;; esac; \
+	for part in $(or $(FUZZ),csv text pickle inspect struct batch source); do \
+		case $$part in pickle | inspect | struct) seeds=pickle ;; source) seeds=source ;; *) seeds= ;; esac; \
 		case $$part in batch) json='-DMFI_HAVE_JSON=1 -ljansson' ;; *) json= ;; esac; \
 		clang -std=c11 -g -O1 -fsanitize=fuzzer,address,undefined -Iinclude -D_GNU_SOURCE \
 			-o build-fuzz/fuzz_$$part tests/fuzz/fuzz_$$part.c src/*/*.c $$json -ldl -lm -lpthread && \

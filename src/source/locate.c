@@ -117,21 +117,6 @@ static bool number_of(Dwarf_Die *die, unsigned name, Dwarf_Word *ret, Dwarf_Attr
     return dwarf_formudata(dwarf_attr_integrate(die, name, attribute), ret) == 0;
 }
 
-/* Of line tables alone (-g1 of clang): the file and line of the first instruction. */
-static int by_line_table(const struct mfi_dw *dw, struct mfi_dw_function *function,
-                         const struct mfi_dw_unit *unit, struct mfi_origin *ret) {
-    Dwarf_Addr entry;
-    int line = 0;
-    if (dwarf_entrypc(&function->die, &entry) != 0)
-        entry = dw->pc;
-    Dwarf_Line *at = dwarf_getsrc_die(&function->skeleton, entry);
-    const char *path = at != NULL ? dwarf_linesrc(at, NULL, NULL) : NULL;
-    if (path != NULL && dwarf_lineno(at, &line) == 0)
-        ret->line = (uint32_t)line;
-    ret->path = path != NULL ? mfi_path_below(unit->dir, path) : NULL;
-    return ret->path != NULL;
-}
-
 int mfi_dw_describe(const struct mfi_dw *dw, struct mfi_dw_function *function,
                     struct mfi_origin *ret, mayfly_error *error) {
     Dwarf_Attribute attribute;
@@ -142,7 +127,10 @@ int mfi_dw_describe(const struct mfi_dw *dw, struct mfi_dw_function *function,
     /* A split unit's files are in the table of the part that stayed. */
     open_unit(&function->unit, &function->skeleton, &unit);
     if (name == NULL || !number_of(&function->die, DW_AT_decl_file, &file, &attribute)) {
-        (void)by_line_table(dw, function, &unit, ret);
+        /* clang -g1 says no more than the unit. Its table of lines is no help: what stands at the
+         * function's beginning may have been inlined from anywhere. */
+        const char *own = string_of(&unit.skeleton, DW_AT_name);
+        ret->path = own != NULL ? mfi_path_below(unit.dir, own) : NULL;
     } else {
         Dwarf_Half version;
         if (dwarf_cu_die(attribute.cu, &owner, &version, NULL, NULL, NULL, NULL, NULL) != NULL &&

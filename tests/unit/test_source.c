@@ -37,7 +37,7 @@ static const char module_text[] =
     "static int counter = 3;\n"
     "struct point { int x, y; };\n"
     "static struct point where = {1, 2};\n"
-    "static char *text = \"x\";\n"
+    "char *text = \"x\";\n"
     "static int inner(int x) { return x * 2 + counter; }\n"
     "static __attribute__((noinline)) int hidden(int x) {\n"
     "    return inner(x) + where.x;\n"
