@@ -29,7 +29,7 @@ def shifted(x):
 
 def rows_of_chunk(entry, columns):
     """In a worker: reads one chunk by its place in the table."""
-    with open(entry["file"], "rb") as file:
+    with open(entry["input"], "rb") as file:
         file.seek(entry["offset"])
         text = file.read(entry["length"]).decode()
     rows = list(csv.DictReader(io.StringIO(text), fieldnames=columns))
@@ -106,8 +106,8 @@ def a_dask_cluster_of_two_works_on_chunks_of_a_table():
         columns = next(csv.reader(file))
         whole = [int(row[columns.index("installed_kib")] or 0) for row in csv.reader(file)]
     entries = chunks(table)
-    with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster, \
-            Client(cluster) as client:
+    with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0",
+                      local_directory=os.getcwd()) as cluster, Client(cluster) as client:
         engines.use_in_dask(client)
         pids = set(client.run(os.getpid).values())
         assert len(pids) == 2 and os.getpid() not in pids
@@ -117,6 +117,12 @@ def a_dask_cluster_of_two_works_on_chunks_of_a_table():
         assert all(counted.plus() == count + OFFSET for count, _, counted in found)
         assert client.submit(lambda x: shifted(x), 1).result() == 6
         assert client.submit(lambda: Counted(4)).result().plus() == 9
+        try:
+            client.submit(lambda: Counted(4).nothing).result()
+        except AttributeError as error:
+            assert "Counted" in str(error)
+        else:
+            raise AssertionError("an exception of a worker was lost")
 
 
 if __name__ == "__main__":
