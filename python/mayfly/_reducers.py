@@ -23,6 +23,9 @@ def reduce(obj, settings):
     kind = type(obj)
     found = table.get(kind)
     if found is not None:
+        # What a program registered for a type counts before ours: tracebacks, by tblib, for one.
+        if kind in copyreg.dispatch_table:
+            return NotImplemented
         return found(obj, settings)
     if _awaited:
         for module in [name for name in _awaited if name in sys.modules]:

@@ -188,6 +188,7 @@ def dask_register(*_):
         """What distributed calls cloudpickle."""
         dumps = staticmethod(dask_plain_dumps)
         loads = staticmethod(pickle.loads)
+        list_registry_pickle_by_value = staticmethod(tuple)
     dask_pickle.cloudpickle = ByMayfly
 
 
