@@ -12,6 +12,8 @@ NEEDS_MESON = command -v meson >/dev/null && command -v ninja >/dev/null || { \
 # Leaks are asan's to find: valgrind would also blame what forked children of tests leave allocated.
 VALGRIND = valgrind -q --fair-sched=yes --error-exitcode=99 --leak-check=no --suppressions=tests/valgrind.supp
 
+# docs is a folder, too.
+.PHONY: docs look
 .PHONY: all run test bench install clean setup format check-format clang asan tsan sanitize \
 	valgrind musl fuzz
 
@@ -46,6 +48,17 @@ bench:
 	bench/run_cache $(BUILD)
 	bench/run_chunk $(BUILD)
 	bench/run_python $(BUILD)
+
+# The site, into build/site/html; a warning or a link that leads nowhere is an error.
+docs:
+	@scripts/setup docs
+	@$(MAKE) --no-print-directory all
+	/usr/bin/python3 tools/docs/site.py $(BUILD)
+
+# What it looks like at two widths, light and dark: pictures in build/site/shots.
+look: docs
+	@scripts/setup look
+	/usr/bin/python3 tools/docs/look.py $(BUILD)
 
 install: all
 	meson configure $(BUILD) -Dprefix=$(PREFIX)
