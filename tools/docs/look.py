@@ -21,13 +21,27 @@ const pages = %s, widths = [1440, 390], found = [];
 const frame = document.createElement("iframe");
 frame.height = 900; frame.style.border = 0;
 document.body.append(frame);
+function scrolls(element) { // by itself, or it is in something in the article that does
+    for (; element && element.tagName !== "ARTICLE"; element = element.parentElement)
+        if (/auto|scroll/.test(element.ownerDocument.defaultView.getComputedStyle(element).overflowX))
+            return true;
+    return false;
+}
+function widest(page, width) {
+    let right = page.documentElement.scrollWidth;
+    for (const element of page.querySelectorAll("article *")) {
+        const edge = Math.floor(element.getBoundingClientRect().right);
+        if (edge > Math.max(width, right) && !scrolls(element)) right = edge;
+    }
+    return right;
+}
 (async () => {
     for (const width of widths)
         for (const page of pages) {
             frame.width = width;
             await new Promise(done => { frame.onload = done; frame.src = page; });
-            const root = frame.contentDocument.documentElement;
-            if (root.scrollWidth > width) found.push([page, width, root.scrollWidth]);
+            const right = widest(frame.contentDocument, width);
+            if (right > width) found.push([page, width, right]);
         }
     document.getElementById("out").textContent =
         "done " + pages.length * widths.length + " " + JSON.stringify(found) + " end";

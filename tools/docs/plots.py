@@ -55,7 +55,7 @@ def python():
 def trees():
     for row in table("RESULTS-tree.md", "best peer"):
         yield f"{row['what']}, {row['where']}", [
-            (f"best peer, {threads}", 1 / number(row[f"{threads} / best peer"]))
+            (threads, 1 / number(row[f"{threads} / best peer"]))
             for threads in ("1 thread", "2 threads")]
 
 
@@ -64,7 +64,7 @@ PLOTS = [
     ("Reading pickles (protocol 4)", "RESULTS-object", lambda: pickles("again, ms")),
     ("Writing pickles (protocol 4)", "RESULTS-object", lambda: writing()),
     ("Python's tempfile", "RESULTS-python", python),
-    ("Removing trees", "RESULTS-tree", trees),
+    ("Removing trees, beside the best peer", "RESULTS-tree", trees),
 ]
 
 

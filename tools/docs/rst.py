@@ -51,7 +51,9 @@ def docstring(text):
     parts = []
     for part in re.split(r"\n\n+", text.strip("\n")):
         inside = all(line.startswith("    ") for line in part.split("\n"))
-        parts.append(code(textwrap.dedent(part), "python") if inside else plain(part))
+        parts.append(code(textwrap.dedent(part), "python") if inside else
+                     "".join(plain(p) if i % 2 == 0 else f"`{p}`"
+                             for i, p in enumerate(re.split(r"(`[^`]+`)", part))))
     return "\n\n".join(parts)
 
 
@@ -163,11 +165,24 @@ def header_page(header, names):
 # ---- Python -------------------------------------------------------------------------------------
 
 
+def keep_octal(tree, source):
+    """0o600 is shown as it was written."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.arguments):
+            for defaults in (node.defaults, node.kw_defaults):
+                for i, value in enumerate(defaults):
+                    text = ast.get_source_segment(source, value) if value is not None else ""
+                    if text.startswith("0o"):
+                        defaults[i] = ast.Name(id=text)
+
+
 class Stubs:
     """What the stubs declare; what it is for is in the docstrings of the built package."""
 
     def __init__(self, folder, docs):
         self.trees = {p.stem: ast.parse(p.read_text()) for p in folder.glob("*.pyi")}
+        for path in folder.glob("*.pyi"):
+            keep_octal(self.trees[path.stem], path.read_text())
         self.docs = docs  # "tempfile.mkstemp" -> its docstring
 
     def page(self, module):
@@ -221,7 +236,9 @@ class Stubs:
         for argument in [*arguments.args, *arguments.kwonlyargs, *arguments.posonlyargs,
                          *filter(None, (arguments.vararg, arguments.kwarg))]:
             argument.annotation = None
-        arguments.args = [a for a in arguments.args if a.arg not in ("self", "cls")]
+        for kind in ("posonlyargs", "args"):
+            kept = [a for a in getattr(arguments, kind) if a.arg not in ("self", "cls")]
+            setattr(arguments, kind, kept)
         return f"({ast.unparse(arguments)})"
 
 
