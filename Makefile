@@ -14,7 +14,8 @@ NEEDS_MESON = command -v meson >/dev/null && command -v ninja >/dev/null || { \
 # Leaks are asan's to find: valgrind would also blame what forked children of tests leave allocated.
 VALGRIND = valgrind -q --fair-sched=yes --error-exitcode=99 --leak-check=no --suppressions=tests/valgrind.supp
 
-.PHONY: all run test pythons bench install clean setup format check-format clang asan tsan sanitize \
+# docs is a folder, too.
+.PHONY: all run test pythons bench install clean setup docs look format check-format clang asan tsan sanitize \
 	valgrind musl fuzz
 
 # A build that is there already goes over to the Python that is named now.
@@ -67,6 +68,17 @@ bench:
 PYTHON_DIR = $(shell $(PYTHON) -c 'import site, sys; lib = sys.argv[1] + "/lib/"; print(next( \
 	(place for place in site.getsitepackages() if place.startswith(lib)), \
 	lib + "python%d.%d/site-packages" % sys.version_info[:2]))' $(PREFIX))
+
+# The site, into build/site/html; a warning or a link that leads nowhere is an error.
+docs:
+	@scripts/setup docs
+	@$(MAKE) --no-print-directory all
+	/usr/bin/python3 tools/docs/site.py $(BUILD)
+
+# What it looks like at two widths, light and dark: pictures in build/site/shots.
+look: docs
+	@scripts/setup look
+	/usr/bin/python3 tools/docs/look.py $(BUILD)
 
 install: all
 	meson configure $(BUILD) -Dprefix=$(PREFIX) $(if $(PYTHON_DIR),\

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * A large CSV in temporary chunks that several threads work on: process_large_csv of
- * tempfile-deep-dive.md, which counts the lines of each chunk. Here a line break within quotes is
- * no end of a record, chunks are removed as they are used, and nothing is left if something fails.
+ * A large CSV in temporary chunks that several threads work on: tempfile-deep-dive.md "Pattern 1:
+ * Processing Large Files in Chunks", which counts the lines of each chunk. Here a line break within
+ * quotes is no end of a record, chunks are removed as they are used, and nothing is left if
+ * something fails.
  */
 #include "example.h"
 

@@ -2,7 +2,9 @@
  *
  * Temporary files: tempfile-guide.md "Temporary Files", "Custom Prefixes, Suffixes, and
  * Directories", "TemporaryFile vs NamedTemporaryFile", "Temporary File with Specific Name";
- * tempfile-deep-dive.md "Basic Temporary File Creation", "Controlling Temporary File Deletion".
+ * tempfile-deep-dive.md "Basic Temporary File Creation", "Controlling Temporary File Deletion",
+ * "Temporary Files with Custom Suffixes and Prefixes"; tempfile-overview.md "Context Manager
+ * (Recommended)", "Always Use Context Managers".
  */
 #include "example.h"
 
