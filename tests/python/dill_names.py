@@ -127,7 +127,7 @@ def a_registered_saver_is_asked_first():
         one, other = copy([odd := Odd(), odd])
         assert one == {"odd": 1} and one is other
     finally:
-        _engine.registered.clear()
+        mayfly.Pickler.dispatch.clear()
 
 
 @case

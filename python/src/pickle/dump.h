@@ -287,6 +287,7 @@ char *mpk_put_global(struct mpk_dumper *d, char *q, PyObject *object, PyObject *
 /* ---- dump_special.c: what pickle cannot, and dill can --------------------------------------- */
 
 /* What is neither by its name nor an object that knows; *done tells whether it was one. */
+bool mpk_is_of_dataclasses(struct mpk_dumper *d, PyTypeObject *type);
 char *mpk_save_special(struct mpk_dumper *d, char *q, PyObject *object, bool *done);
 /* What reducers in Python put into their answers; *done as above. */
 char *mpk_save_token(struct mpk_dumper *d, char *q, PyObject *object, bool *done);

@@ -111,7 +111,7 @@ static void forget(struct mpk_class *class) {
 static void look_at_class(struct mpk_dumper *d, struct mpk_class *class, PyTypeObject *type) {
     PyObject *const *n = d->state->n;
     forget(class);
-    if (!has_plain_rules(d, type))
+    if (!has_plain_rules(d, type) || mpk_is_of_dataclasses(d, type))
         return;
     class->has_dict = type->tp_dictoffset != 0;
 #if MPK_FIELDS

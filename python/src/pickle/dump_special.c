@@ -107,10 +107,17 @@ char *mpk_save_token(struct mpk_dumper *d, char *q, PyObject *object, bool *done
                                object);
 }
 
+/* What tells a field of a dataclass from others are objects that there is one of. */
+bool mpk_is_of_dataclasses(struct mpk_dumper *d, PyTypeObject *type) {
+    PyObject *module = _PyType_Lookup(type, d->state->n[MPK_N___module__]);
+    return module != NULL && PyUnicode_Check(module) &&
+           PyUnicode_CompareWithASCIIString(module, "dataclasses") == 0;
+}
+
 /* A class that Python code made of others like it is pickle's matter. */
-static bool is_plain_class(PyTypeObject *type) {
+static bool is_plain_class(struct mpk_dumper *d, PyTypeObject *type) {
     return PyType_HasFeature(type, Py_TPFLAGS_HEAPTYPE) &&
-           ((PyHeapTypeObject *)type)->ht_module == NULL;
+           ((PyHeapTypeObject *)type)->ht_module == NULL && !mpk_is_of_dataclasses(d, type);
 }
 
 char *mpk_save_special(struct mpk_dumper *d, char *q, PyObject *object, bool *done) {
@@ -125,7 +132,7 @@ char *mpk_save_special(struct mpk_dumper *d, char *q, PyObject *object, bool *do
         *done = true;
         return mpk_save_wrapped(d, q, object);
     }
-    if (is_plain_class(type) ||
+    if (is_plain_class(d, type) ||
         _PyType_Lookup(type, n[MPK_N___reduce__]) !=
             _PyType_Lookup(&PyBaseObject_Type, n[MPK_N___reduce__]) ||
         _PyType_Lookup(type, n[MPK_N___reduce_ex__]) !=
