@@ -160,6 +160,7 @@ static const struct cli_option bench_options[] = {
     {0},
 };
 
+#ifdef MFI_HAVE_SOURCE
 static const struct cli_option source_options[] = {
     {"form", 'f', "FORM", "closure, preprocessed or unit (auto: the first that compiles)"},
     {"alias", 'a', "NAME", "what the function is called in the copy"},
@@ -176,6 +177,7 @@ static const char source_details[] =
     "carries its text (MAYFLY_EMBED_SOURCE). FUNCTION is a name; where several units have\n"
     "a function of it, file.c:name. What is printed compiles by itself: the function, and\n"
     "what it uses of its unit.\n";
+#endif
 
 static const struct cli_option inspect_options[] = {
     {"disassemble", 0, NULL, "the opcodes of the first pickle, as python3 -m pickletools"},
@@ -330,8 +332,10 @@ const struct cli_command cli_commands[] = {
      bench_options, cmd_bench},
     {"inspect", "FILE", "show what a pickle file holds, without loading it with Python",
      inspect_details, inspect_options, cmd_inspect},
+#ifdef MFI_HAVE_SOURCE
     {"source", "PROGRAM FUNCTION", "print the source of a function, with what it uses",
      source_details, source_options, cmd_source},
+#endif
     {"completion", "bash", "print the completion for a shell", "", no_options, cmd_completion},
     {"help", "[COMMAND]", "show what the commands do", "", no_options, cmd_help},
     {"version", "", "show the version", "", no_options, cmd_version},

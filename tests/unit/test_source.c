@@ -144,6 +144,9 @@ static void pointers_are_found_however_the_module_was_built(void **state) {
             continue;
         for (size_t i = 0; i < sizeof flags / sizeof *flags; i++, built++) {
             struct module m;
+            /* clang -g1 describes those functions only that others are inlined into. */
+            if (strcmp(compilers[c], "clang") == 0 && strstr(flags[i], "-g1") != NULL)
+                continue;
             print_message("%s %s\n", compilers[c], flags[i]);
             build(&m, "", compilers[c], flags[i]);
             load(&m);
