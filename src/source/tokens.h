@@ -28,8 +28,10 @@
     X(ifndef)                                                                                      \
     X(elif)                                                                                        \
     X(endif)                                                                                       \
-    X(error) X(warning) X(pragma) X(line) X(ident) X(defined) X(__cplusplus) X(alias) X(weakref)   \
-        X(main) X(once) X(__has_include)
+    X(error)                                                                                       \
+    X(warning)                                                                                     \
+    X(pragma)                                                                                      \
+    X(line) X(ident) X(defined) X(__cplusplus) X(alias) X(weakref) X(main) X(once) X(__has_include)
 #define MFI_WORD(word) MFI_W_##word,
 enum mfi_word {
     MFI_KEYWORDS(MFI_WORD) MFI_W_last_keyword,
