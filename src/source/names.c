@@ -34,6 +34,7 @@ struct declaring {
     uint32_t given;
     uint32_t enum_depth; /* braces within which enumerators stand; 0: none */
     bool named;          /* this declarator has its name */
+    bool old_style;      /* a function's: what follows may be its parameters, in the old style */
     bool value;          /* within an initializer */
 };
 
@@ -155,6 +156,7 @@ static void declare_outer(struct declaring *d) {
             skip_parens(d);
         } else if (!mfi_is(&next[1], '*') && !mfi_is(&next[1], '^') && !d->named) {
             give(d, token->value);
+            d->old_style = d->graph->pieces[d->piece].function;
         }
         return;
     }
@@ -192,9 +194,12 @@ static void declare_at(struct declaring *d) {
         return;
     }
     if (d->walk.parens == 0 && token->kind == MFI_T_PUNCT) {
-        if (token->value == ',' || token->value == ';' || token->value == '}')
-            d->named = d->value = false;
-        else if (token->value == '=')
+        if (token->value == '}' || (token->value == ';' && mfi_is(&token[-1], ')')))
+            d->old_style = false;
+        if (token->value == ',' || token->value == ';' || token->value == '}') {
+            d->named = d->old_style;
+            d->value = false;
+        } else if (token->value == '=')
             d->value = true;
     }
     if (token->kind != MFI_T_NAME || d->value)
