@@ -144,6 +144,20 @@ static void declare_enumerator(struct declaring *d) {
     }
 }
 
+/* name OF((int x)); with OF a macro: a prototype as it was written for compilers of two kinds. */
+static bool has_macro_parameters(const struct declaring *d, uint32_t at) {
+    uint32_t depth = 0;
+    if (at + 2 >= d->walk.end || d->list[at + 1].kind != MFI_T_NAME ||
+        !mfi_is(&d->list[at + 2], '(') || !mfi_is_call(d->graph, d->list[at + 1].value))
+        return false;
+    for (uint32_t i = at + 2; i + 1 < d->walk.end; i++) {
+        depth += mfi_is(&d->list[i], '(');
+        if (mfi_is(&d->list[i], ')') && --depth == 0)
+            return mfi_is(&d->list[i + 1], ';');
+    }
+    return false;
+}
+
 /* A name outside of braces and parentheses. */
 static void declare_outer(struct declaring *d) {
     const uint32_t at = d->walk.at;
@@ -162,8 +176,8 @@ static void declare_outer(struct declaring *d) {
     }
     if (d->named)
         return;
-    if (mfi_is(next, ';') || mfi_is(next, ',') || mfi_is(next, '=') || mfi_is(next, '[') ||
-        next->kind == MFI_T_DIRECTIVE ||
+    if (has_macro_parameters(d, at) || mfi_is(next, ';') || mfi_is(next, ',') ||
+        mfi_is(next, '=') || mfi_is(next, '[') || next->kind == MFI_T_DIRECTIVE ||
         (next->kind == MFI_T_NAME && takes_parens(next) && next->value != MFI_W_typeof &&
          next->value != MFI_W___typeof__ && next->value != MFI_W__Atomic))
         give(d, token->value);
