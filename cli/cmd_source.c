@@ -2,11 +2,10 @@
  *
  * mayfly source: the source of a function of a program or library.
  */
-#include "command.h"
-
-#ifdef MFI_HAVE_SOURCE
 #include <mayfly/source.h>
 #include <string.h>
+
+#include "command.h"
 
 static int form_of(const struct cli_values *values, mayfly_source_form *ret) {
     static const char *const names[] = {"auto", "closure", "preprocessed", "unit"};
@@ -61,12 +60,3 @@ int cmd_source(const struct cli_values *values) {
                ? EXIT_OK
                : cli_say(EXIT_FAILED, "the source cannot be written");
 }
-
-#else
-
-int cmd_source(const struct cli_values *values) {
-    (void)values;
-    return cli_say(EXIT_FAILED, "this mayfly was built without the library mayfly-source");
-}
-
-#endif

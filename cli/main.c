@@ -170,7 +170,6 @@ static const struct cli_option call_options[] = {
     {"constructors", 0, NULL, "also one that runs something when it is loaded"},
     {0},
 };
-#endif
 
 static const struct cli_option source_options[] = {
     {"form", 'f', "FORM", "closure, preprocessed or unit (auto: the first that compiles)"},
@@ -188,6 +187,7 @@ static const char source_details[] =
     "carries its text (MAYFLY_EMBED_SOURCE). FUNCTION is a name; where several units have\n"
     "a function of it, file.c:name. What is printed compiles by itself: the function, and\n"
     "what it uses of its unit.\n";
+#endif
 
 static const struct cli_option inspect_options[] = {
     {"disassemble", 0, NULL, "the opcodes of the first pickle, as python3 -m pickletools"},
@@ -363,8 +363,10 @@ const struct cli_command cli_commands[] = {
 #endif
     {"inspect", "FILE", "show what a pickle file holds, without loading it with Python",
      inspect_details, inspect_options, cmd_inspect},
+#ifdef MFI_HAVE_SOURCE
     {"source", "PROGRAM FUNCTION", "print the source of a function, with what it uses",
      source_details, source_options, cmd_source},
+#endif
     {"completion", "SHELL", "print the completion for a shell",
      "SHELL is bash, zsh or fish. An installation puts all three where the shells look.\n"
      "\n"

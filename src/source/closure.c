@@ -97,18 +97,10 @@ static void look_at(struct mfi_graph *graph, uint32_t number) {
     }
 }
 
-/* A header's declaration alone needs nothing: it is included anyway. Its macros and what has braces
- * are walked through. */
-static bool is_worth(const struct mfi_graph *graph, const struct mfi_piece *piece) {
-    if (piece->file == 0 || piece->kind == MFI_PIECE_DEFINE || piece->function)
-        return true;
-    if (piece->kind != MFI_PIECE_CODE)
-        return false;
-    const struct mfi_token *list = mfi_tokens_of(graph, piece);
-    for (uint32_t i = piece->first; i < piece->end; i++)
-        if (mfi_is(&list[i], '='))
-            return true;
-    return false;
+/* Of headers only what declares or defines: they are included anyway, but what is needed of them
+ * may need something of the unit: a typedef there, the struct here. */
+static bool is_worth(const struct mfi_piece *piece) {
+    return piece->file == 0 || piece->kind == MFI_PIECE_DEFINE || piece->kind == MFI_PIECE_CODE;
 }
 
 /* What stands before an include, and what its header may look at. */
@@ -166,7 +158,7 @@ void mfi_closure(struct mfi_graph *graph, uint32_t name, uint32_t piece) {
         mfi_keep(graph, piece);
     while (graph->work_count > 0 && !graph->failed) {
         const uint32_t next = graph->work[--graph->work_count];
-        if (is_worth(graph, &graph->pieces[next]))
+        if (is_worth(&graph->pieces[next]))
             look_at(graph, next);
     }
 }

@@ -34,6 +34,7 @@ struct declaring {
     uint32_t given;
     uint32_t enum_depth; /* braces within which enumerators stand; 0: none */
     bool named;          /* this declarator has its name */
+    bool old_style;      /* a function's: what follows may be its parameters, in the old style */
     bool value;          /* within an initializer */
 };
 
@@ -143,6 +144,20 @@ static void declare_enumerator(struct declaring *d) {
     }
 }
 
+/* name OF((int x)); with OF a macro: a prototype as it was written for compilers of two kinds. */
+static bool has_macro_parameters(const struct declaring *d, uint32_t at) {
+    uint32_t depth = 0;
+    if (at + 2 >= d->walk.end || d->list[at + 1].kind != MFI_T_NAME ||
+        !mfi_is(&d->list[at + 2], '(') || !mfi_is_call(d->graph, d->list[at + 1].value))
+        return false;
+    for (uint32_t i = at + 2; i + 1 < d->walk.end; i++) {
+        depth += mfi_is(&d->list[i], '(');
+        if (mfi_is(&d->list[i], ')') && --depth == 0)
+            return mfi_is(&d->list[i + 1], ';');
+    }
+    return false;
+}
+
 /* A name outside of braces and parentheses. */
 static void declare_outer(struct declaring *d) {
     const uint32_t at = d->walk.at;
@@ -155,13 +170,14 @@ static void declare_outer(struct declaring *d) {
             skip_parens(d);
         } else if (!mfi_is(&next[1], '*') && !mfi_is(&next[1], '^') && !d->named) {
             give(d, token->value);
+            d->old_style = d->graph->pieces[d->piece].function;
         }
         return;
     }
     if (d->named)
         return;
-    if (mfi_is(next, ';') || mfi_is(next, ',') || mfi_is(next, '=') || mfi_is(next, '[') ||
-        next->kind == MFI_T_DIRECTIVE ||
+    if (has_macro_parameters(d, at) || mfi_is(next, ';') || mfi_is(next, ',') ||
+        mfi_is(next, '=') || mfi_is(next, '[') || next->kind == MFI_T_DIRECTIVE ||
         (next->kind == MFI_T_NAME && takes_parens(next) && next->value != MFI_W_typeof &&
          next->value != MFI_W___typeof__ && next->value != MFI_W__Atomic))
         give(d, token->value);
@@ -192,9 +208,12 @@ static void declare_at(struct declaring *d) {
         return;
     }
     if (d->walk.parens == 0 && token->kind == MFI_T_PUNCT) {
-        if (token->value == ',' || token->value == ';' || token->value == '}')
-            d->named = d->value = false;
-        else if (token->value == '=')
+        if (token->value == '}' || (token->value == ';' && mfi_is(&token[-1], ')')))
+            d->old_style = false;
+        if (token->value == ',' || token->value == ';' || token->value == '}') {
+            d->named = d->old_style;
+            d->value = false;
+        } else if (token->value == '=')
             d->value = true;
     }
     if (token->kind != MFI_T_NAME || d->value)

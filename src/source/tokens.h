@@ -27,8 +27,11 @@
     X(ifdef)                                                                                       \
     X(ifndef)                                                                                      \
     X(elif)                                                                                        \
-    X(endif) X(error) X(warning) X(pragma) X(line) X(ident) X(defined) X(__cplusplus) X(alias)     \
-        X(weakref) X(main) X(once) X(__has_include)
+    X(endif)                                                                                       \
+    X(error)                                                                                       \
+    X(warning)                                                                                     \
+    X(pragma)                                                                                      \
+    X(line) X(ident) X(defined) X(__cplusplus) X(alias) X(weakref) X(main) X(once) X(__has_include)
 #define MFI_WORD(word) MFI_W_##word,
 enum mfi_word {
     MFI_KEYWORDS(MFI_WORD) MFI_W_last_keyword,
