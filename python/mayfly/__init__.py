@@ -14,7 +14,7 @@ _later = {name: "_engine" for name in ("dump", "dumps", "load", "loads", "Pickle
 _later.update(settings="_settings", HANDLE_FMODE="_settings", CONTENTS_FMODE="_settings",
               FILE_FMODE="_settings", PicklingWarning="_reduce_classes", Session="_session",
               multiprocessing_context="engines")
-_modules = {"temp", "source", "tempfile", "bench", "engines", "testing"}
+_modules = {"temp", "source", "tempfile", "bench", "engines"}
 
 
 def __getattr__(name):

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# mypy: ignore-errors
 """The picklers in Python: what the C ones are measured against, and what stands in for them.
 
 A Pickler here is pickle's Pickler written in Python with the table of _reducers. It is also the one that

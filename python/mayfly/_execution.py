@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# mypy: ignore-errors
 """Source that is loaded: executed, and remembered, so that its functions' source is found again."""
 import io
 import itertools

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# mypy: ignore-errors
 """Classes that another process cannot import: those of __main__, of functions, of exec.
 
 A class is made with its whole dict, because a metaclass or __init_subclass__ may look at it. Only what leads

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# mypy: ignore-errors
 """Functions, their code, cells and globals; methods."""
 import dis
 import functools

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# mypy: ignore-errors
 """What belongs to the process rather than to the data: modules, files, locks, weak references."""
 import _thread
 import _weakref

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# mypy: ignore-errors
 """Where in the source an object was defined: the lines, and the node of the syntax tree.
 
 A function is found by its code: where it begins, what it is called, and, if several begin on that line, by
