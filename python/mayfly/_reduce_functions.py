@@ -181,12 +181,6 @@ def reduce_method(method, settings):
     return types.MethodType, (method.__func__, method.__self__)
 
 
-@reducer(types.BuiltinFunctionType)
-def reduce_builtin(function, settings):
-    # pickle looks for the name in the module; dict.fromkeys bound to a class is none of those.
-    return NotImplemented
-
-
 @reducer(staticmethod, classmethod)
 def reduce_wrapped_method(method, settings):
     return type(method), (method.__func__,)
