@@ -101,6 +101,33 @@ def what_dumpIO_returns_is_a_BytesIO_and_bytes_like():
 
 
 @case
+def nothing_grows():
+    def once():
+        buffer = temp.dumpIO({"a": [1, 2]})
+        len(buffer), buffer[1:3], bytes(memoryview(buffer)), temp.loadIO(buffer)
+        try:
+            memoryview(buffer).cast("I")  # which its length does not allow
+        except TypeError:
+            pass
+        closed = temp.Buffer(b"x")
+        closed.close()
+        for use in memoryview, len, (lambda b: b[0]):
+            try:
+                use(closed)
+            except ValueError:
+                continue
+            raise AssertionError("a closed buffer lent its memory")
+        with temp.dump([1]) as file:
+            temp.load(file)
+    for _ in range(50):
+        once()
+    before = sys.getallocatedblocks()
+    for _ in range(500):
+        once()
+    assert sys.getallocatedblocks() - before < 100, sys.getallocatedblocks() - before
+
+
+@case
 def errors_are_pickles_and_what_they_were():
     generator = (x for x in [1])
     for dump in temp.dump, temp.dumpIO:
