@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """mayfly.temp as dill.temp is and as its document says; sessions and benchmarks built on it."""
+import dataclasses
 import io
 import json
 import os
@@ -16,6 +17,12 @@ from run import case, main, raises, script
 
 def function(x):
     return x + 1
+
+
+@dataclasses.dataclass
+class Annotated:
+    value: "int"
+    others: "list" = dataclasses.field(default_factory=list)
 
 
 class Stateful:
@@ -190,6 +197,14 @@ def source_comes_back_by_name_alias_or_namespace():
             temp.loadIO_source(broken)
     with raises(OSError):
         temp.load_source("no/such/file.py")
+
+
+@case
+def a_dataclass_with_annotations_in_strings_comes_back():
+    with temp.dump_source(Annotated(4)) as file:
+        again = temp.load_source(file)
+    assert again.value == 4 and again.others == []
+    assert not [name for name in sys.modules if name.startswith("__source_")]
 
 
 @case
