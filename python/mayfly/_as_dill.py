@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# mypy: ignore-errors
 """mayfly under dill's name: `mayfly.install(dill=True)`, then `import dill.temp`.
 
 What programs use of dill is there: dump, load, Pickler, settings, register, copy, pickles, check, temp, source,

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# mypy: ignore-errors
 """What dill.detect tells about functions, and about what cannot be dumped."""
 import builtins
 import types

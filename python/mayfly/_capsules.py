@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# mypy: ignore-errors
 """PyCapsules: a pointer with a name. The pointer is of use within one process only."""
 import ctypes
 import pickle

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# mypy: ignore-errors
 """capture(): what is printed, by Python or, with `fd=True`, by whomever."""
 import contextlib
 import io

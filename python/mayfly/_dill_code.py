@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# mypy: ignore-errors
 """Code objects as dill writes them, whichever Python it ran on.
 
 The number of arguments tells the layout: 15 (3.7), 16 (3.8 to 3.10; with the old line table before them from

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# mypy: ignore-errors
 """Files, strings as files, locks as dill writes them."""
 import io
 import os

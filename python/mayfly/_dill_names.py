@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# mypy: ignore-errors
 """What streams of dill name, for loading without dill: `find("dill._dill", "_create_function")`.
 
 Written anew from what dill's streams need; arguments are those of dill 0.3.5 to 0.4.x. What is

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: MIT
+# mypy: ignore-errors
 """Source that is loaded: executed, and remembered, so that its functions' source is found again."""
 import io
 import itertools
 import linecache
 import os
+import sys
 import tokenize
+import types
 
 _numbers = itertools.count(1)
 
@@ -29,12 +32,20 @@ def name_in(text):
 def run(text, path, alias):
     text = decode(text)
     name = alias or name_in(text)
-    where = f"<source {next(_numbers)}>" if path is None else os.fsdecode(path)
+    number = next(_numbers)
+    where = f"<source {number}>" if path is None else os.fsdecode(path)
     code = compile(text, where, "exec", dont_inherit=True)
     # The file may go before somebody asks; no time of modification keeps linecache from looking.
     linecache.cache[where] = len(text), None, text.splitlines(keepends=True), where
-    space = {"__name__": "__source__", "__file__": where}
-    exec(code, space)
+    module = types.ModuleType(f"__source_{number}__")
+    module.__file__ = where
+    space = vars(module)
+    # While it is executed it is found by its name: dataclasses look there for what annotations say.
+    sys.modules[module.__name__] = module
+    try:
+        exec(code, space)
+    finally:
+        del sys.modules[module.__name__]
     if not name:
         return space
     try:

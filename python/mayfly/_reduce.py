@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# mypy: ignore-errors
 """What reducers are made of.
 
 A reducer takes (object, settings) and says how the object is made again: a tuple as __reduce__ returns

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# mypy: ignore-errors
 """Classes that another process cannot import: those of __main__, of functions, of exec.
 
 A class is made with its whole dict, because a metaclass or __init_subclass__ may look at it. Only what leads
@@ -29,6 +30,7 @@ type_names.update({type({}.keys()): "DictKeysType", type({}.values()): "DictValu
 _ordered = collections.OrderedDict()
 type_names.update({type(_ordered.keys()): "OdictKeysType", type(_ordered.values()): "OdictValuesType",
                    type(_ordered.items()): "OdictItemsType"})
+HEAP_TYPE = 1 << 9  # of a type's flags: it was made at run time
 LOOKED_AT = 5000  # objects, before an attribute counts as one that does not lead back
 
 
@@ -45,6 +47,8 @@ def reduce_class(cls, settings):
         return LOAD_TYPE, (type_names[cls],)
     if cls.__module__ == "dill._dill":
         return dill(cls.__qualname__)
+    if not cls.__flags__ & HEAP_TYPE:
+        return NotImplemented  # made by C, it cannot be made again from its dict
     if settings.byref:
         return by_name(cls, settings)
     if is_namedtuple(cls):

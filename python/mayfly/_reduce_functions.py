@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# mypy: ignore-errors
 """Functions, their code, cells and globals; methods."""
 import dis
 import functools
@@ -178,12 +179,6 @@ def reduce_function(function, settings):
 @reducer(types.MethodType)
 def reduce_method(method, settings):
     return types.MethodType, (method.__func__, method.__self__)
-
-
-@reducer(types.BuiltinFunctionType)
-def reduce_builtin(function, settings):
-    # pickle looks for the name in the module; dict.fromkeys bound to a class is none of those.
-    return NotImplemented
 
 
 @reducer(staticmethod, classmethod)

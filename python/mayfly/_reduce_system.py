@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# mypy: ignore-errors
 """What belongs to the process rather than to the data: modules, files, locks, weak references."""
 import _thread
 import _weakref
@@ -159,7 +160,7 @@ for _kind in dict, collections.OrderedDict:
 @reducer(contextvars.Context)
 def reduce_context(context, settings):
     if not len(context):
-        return contextvars.Context, ()
+        return Name("contextvars", "Context"), ()  # before 3.10 it says that it is of builtins
     # A Context is filled only by running in it.
     raise pickle.PicklingError(
         f"dump {context!r}: the variables of a context cannot be set from outside; "

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# mypy: ignore-errors
 """One table from type to reducer: everything that dill dumps and pickle alone does not.
 
     reduce(obj, settings)        a reduce value, a Name, or NotImplemented: pickle's own way

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# mypy: ignore-errors
 """Session: named objects, and snapshots of them all in temporary files that go with the session."""
 import datetime
 import json

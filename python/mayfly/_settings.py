@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# mypy: ignore-errors
 """What dumping and loading do where nothing else is said, by the names that dill has for it.
 
     protocol   of pickle

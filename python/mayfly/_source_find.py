@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# mypy: ignore-errors
 """Where in the source an object was defined: the lines, and the node of the syntax tree.
 
 A function is found by its code: where it begins, what it is called, and, if several begin on that line, by
@@ -207,11 +208,11 @@ def _is_qualname(a, b):
 
 
 def _mangled(one, other, part):
-    """Names with two underscores are written with their class's in front where there is one."""
-    a, b = getattr(one, part), getattr(other, part)
-    return isinstance(a, tuple) and len(a) == len(b) and all(
-        x == y or x.startswith("__") and y.endswith(x) or "__" in x and x[x.index("__"):] ==
-        y[y.index("__", 1):] if "__" in y[1:] else x == y for x, y in zip(a, b))
+    """Whether names differ only by their class's name: two underscores get it where there is a class."""
+    ours, theirs = getattr(one, part), getattr(other, part)
+    return isinstance(ours, tuple) and len(ours) == len(theirs) and all(
+        a == b or a.startswith("__") and b.startswith("_") and b.endswith(a)
+        for a, b in zip(ours, theirs))
 
 
 def by_position(candidates, code, flags):

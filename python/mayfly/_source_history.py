@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# mypy: ignore-errors
 """Source of what was typed at Python's prompt, up to Python 3.12: readline's history has it.
 
 Later Pythons keep it where files' source is kept. The last block that compiles to the function's code is

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# mypy: ignore-errors
 """What objects are called, and the imports that give them."""
 import ast
 import builtins

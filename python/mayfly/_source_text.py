@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# mypy: ignore-errors
 """Source text that stands alone: a definition, and before it all that it uses.
 
 What a definition uses is what Python's compiler says it looks up: in the function (its closure, its globals)

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# mypy: ignore-errors
 """Who could have written what is about to be executed; errors that are two things at once."""
 import functools
 import os

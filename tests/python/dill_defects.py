@@ -11,7 +11,6 @@ import threading
 import warnings
 
 import mayfly.temp as temp
-from mayfly import source
 
 from run import Skip, case, main, raises
 

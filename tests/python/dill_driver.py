@@ -24,7 +24,7 @@ import dill  # noqa: E402
 
 def private_parts():
     """What is in dill._dill for its own use and that of its tests."""
-    from mayfly import _dill_code, _dill_names, _source_names
+    from mayfly import _dill_code, _dill_names
     inside = dill._dill
     versions = {20: (3, 11, "a"), 18: (3, 11), 17: (3, 11, "p"), 16: (3, 10), 15: (3, 7)}
     inside.ALL_CODE_PARAMS = [(versions[count], None, layout)
@@ -44,7 +44,6 @@ def private_parts():
     inside._capsule_name = ctypes.c_char_p(b"dill._dill._testcapsule")
     inside._testcapsule = make(ctypes.cast(make, ctypes.c_void_p), inside._capsule_name, None)
     inside._reverse_typemap = types_that_have_names(_dill_names)
-    assert _source_names
 
 
 def get_file_type(*args, open=open, **keywords):

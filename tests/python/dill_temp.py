@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """mayfly.temp as dill.temp is and as its document says; sessions and benchmarks built on it."""
+import dataclasses
 import io
 import json
 import os
@@ -16,6 +17,12 @@ from run import case, main, raises, script
 
 def function(x):
     return x + 1
+
+
+@dataclasses.dataclass
+class Annotated:
+    value: "int"
+    others: "list" = dataclasses.field(default_factory=list)
 
 
 class Stateful:
@@ -101,6 +108,33 @@ def what_dumpIO_returns_is_a_BytesIO_and_bytes_like():
 
 
 @case
+def nothing_grows():
+    def once():
+        buffer = temp.dumpIO({"a": [1, 2]})
+        len(buffer), buffer[1:3], bytes(memoryview(buffer)), temp.loadIO(buffer)
+        try:
+            memoryview(buffer).cast("I")  # which its length does not allow
+        except TypeError:
+            pass
+        closed = temp.Buffer(b"x")
+        closed.close()
+        for use in memoryview, len, (lambda b: b[0]):
+            try:
+                use(closed)
+            except ValueError:
+                continue
+            raise AssertionError("a closed buffer lent its memory")
+        with temp.dump([1]) as file:
+            temp.load(file)
+    for _ in range(50):
+        once()
+    before = sys.getallocatedblocks()
+    for _ in range(500):
+        once()
+    assert sys.getallocatedblocks() - before < 100, sys.getallocatedblocks() - before
+
+
+@case
 def errors_are_pickles_and_what_they_were():
     generator = (x for x in [1])
     for dump in temp.dump, temp.dumpIO:
@@ -163,6 +197,14 @@ def source_comes_back_by_name_alias_or_namespace():
             temp.loadIO_source(broken)
     with raises(OSError):
         temp.load_source("no/such/file.py")
+
+
+@case
+def a_dataclass_with_annotations_in_strings_comes_back():
+    with temp.dump_source(Annotated(4)) as file:
+        again = temp.load_source(file)
+    assert again.value == 4 and again.others == []
+    assert not [name for name in sys.modules if name.startswith("__source_")]
 
 
 @case
