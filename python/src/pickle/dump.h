@@ -186,6 +186,12 @@ MFI_INLINE char *mpk_fit(struct mpk_dumper *d, char *q) {
     return MFI_LIKELY(d->e.end - q >= MFI_SLACK) ? q : mfi_pickle_fit(&d->e, q);
 }
 
+/* Where pickle would begin an object, it looks whether the frame is full. To a file, that may run
+ * code of the user. */
+MFI_INLINE char *mpk_room(struct mpk_dumper *d, char *q) {
+    return mfi_pickle_room(&d->e, q);
+}
+
 /* A str of ASCII that stands in the slack, so that writing it runs nobody's code. */
 MFI_INLINE bool mpk_is_short(PyObject *object) {
     return Py_TYPE(object) == &PyUnicode_Type && PyUnicode_IS_COMPACT_ASCII(object) &&

@@ -3,7 +3,6 @@
  * One dump from its beginning to its end, and the ways into it: where the bytes go, what is asked
  * before each object, dump() and dumps().
  */
-#define _GNU_SOURCE
 #include "dump.h"
 
 #include <errno.h>

@@ -130,14 +130,14 @@ static enum call kind_of_call(struct mpk_dumper *d, PyObject *callable) {
 static char *save_fleeting(struct mpk_dumper *d, char *q, PyObject *args) {
     static const char ops[] = {0, (char)MFI_OP_TUPLE1, (char)MFI_OP_TUPLE2, (char)MFI_OP_TUPLE3};
     const Py_ssize_t size = PyTuple_GET_SIZE(args);
+    CHECKED(mpk_room(d, q));
     if (size > 3)
         q = mfi_put(q, MFI_OP_MARK);
     for (Py_ssize_t i = 0; i < size; i++) {
         PyObject *part = PyTuple_GET_ITEM(args, i);
         if (mpk_is_lone(part) && PyBytes_CheckExact(part) && PyBytes_GET_SIZE(part) <= 64 &&
             d->e.protocol >= 3) {
-            if (q >= d->e.soft)
-                CHECKED(mfi_pickle_slow(&d->e, q));
+            CHECKED(mpk_room(d, q));
             CHECKED(
                 mfi_put_bytes(&d->e, q, PyBytes_AS_STRING(part), (size_t)PyBytes_GET_SIZE(part)));
             CHECKED(mpk_store_unseen(d, q, 0));
