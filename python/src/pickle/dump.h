@@ -68,6 +68,7 @@ struct mpk_dumper {
     char *floor;     /* the stack must not grow beyond */
     PyObject *bytes; /* the output, unless it is still in the scratch */
     char *scratch;
+    size_t largest;  /* capacity that was freed as a whole */
     PyObject *whole; /* the object whose content a payload is, for files */
     /* what may be asked; borrowed from the pickler or the arguments */
     PyObject *pickler, *persistent_id, *reducer_override, *own_table, *buffer_callback, *write;

@@ -112,7 +112,7 @@ static enum call kind_of_call(struct mpk_dumper *d, PyObject *callable) {
     if (Py_IS_TYPE(callable, &PyType_Type) && ((PyTypeObject *)callable)->tp_name[0] != '_')
         return CALL_PLAIN;
     PyObject *name = NULL;
-    if (_PyObject_LookupAttr(callable, d->state->n[MPK_N___name__], &name) < 0)
+    if (mpk_look_up(callable, d->state->n[MPK_N___name__], &name) < 0)
         return CALL_ERROR;
     enum call kind = CALL_PLAIN;
     if (name != NULL && PyUnicode_Check(name)) {
@@ -349,7 +349,7 @@ static PyObject *ask_object(struct mpk_dumper *d, PyObject *object) {
         return PyObject_CallMethodNoArgs(object, n[MPK_N___reduce__]);
     if (PyErr_Occurred())
         return NULL;
-    if (_PyObject_LookupAttr(object, n[MPK_N___reduce_ex__], &method) < 0)
+    if (mpk_look_up(object, n[MPK_N___reduce_ex__], &method) < 0)
         return NULL;
     if (method != NULL) {
         PyObject *protocol = PyLong_FromLong(d->e.protocol);
@@ -358,7 +358,7 @@ static PyObject *ask_object(struct mpk_dumper *d, PyObject *object) {
         Py_DECREF(method);
         return value;
     }
-    if (_PyObject_LookupAttr(object, n[MPK_N___reduce__], &method) < 0)
+    if (mpk_look_up(object, n[MPK_N___reduce__], &method) < 0)
         return NULL;
     if (method == NULL) {
         (void)refuse(d, "can't pickle '%.200s' object: %R", Py_TYPE(object)->tp_name, object);
