@@ -172,6 +172,7 @@ MFI_INLINE int mpk_settle(struct mpk_dumper *d) {
 /* ---- dump.c --------------------------------------------------------------------------------- */
 
 char *mpk_save_slow(struct mpk_dumper *d, char *q, PyObject *object, bool owned);
+bool mpk_is_too_deep(const struct mpk_dumper *d); /* with a RecursionError */
 char *mpk_save_other(struct mpk_dumper *d, char *q, PyObject *object, bool owned);
 char *mpk_save_text_far(struct mpk_dumper *d, char *q, PyObject *object);
 char *mpk_save_long_far(struct mpk_dumper *d, char *q, PyObject *object);

@@ -164,6 +164,8 @@ static char *save_persistent(struct mpk_dumper *d, char *q, PyObject *object, bo
 
 static char *save_watched(struct mpk_dumper *d, char *q, PyObject *object) {
     bool done = false;
+    if (mpk_is_too_deep(d))
+        return NULL;
     if (d->persistent_id != NULL)
         CHECKED(save_persistent(d, q, object, &done));
     return done ? q : save_unasked(d, q, object);

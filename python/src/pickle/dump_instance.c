@@ -370,8 +370,7 @@ static char *save_new(struct mpk_dumper *d, char *q, PyObject *object, bool owne
 
 /* What has to be asked by the long way. */
 static bool is_asked_for(const struct mpk_dumper *d) {
-    return d->reducer_override != NULL || d->own_table != NULL || d->registered != NULL ||
-           d->fast || d->e.protocol < 2;
+    return d->reducer_override != NULL || d->own_table != NULL || d->watched;
 }
 
 static int is_clear(struct mpk_dumper *d, PyObject *object, struct mpk_class *class) {
