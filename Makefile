@@ -62,6 +62,7 @@ bench:
 	bench/run_chunk $(BUILD)
 	bench/run_source_load $(BUILD)
 	bench/run_python $(BUILD)
+	bench/run_pickle $(BUILD)
 	bench/plot
 
 # Where this Python looks for packages below PREFIX, if it does: Debian's has places of its own.

@@ -46,7 +46,7 @@ static char *grow(struct mfi_encoder *e, char *q, size_t need) {
     char *grown = e->move != NULL ? e->move(e, used, capacity) : mfi_sys.realloc(e->base, capacity);
     if (grown == NULL)
         return mfi_pickle_fail(e, -ENOMEM, "no memory for %zu bytes", capacity);
-    if (capacity >= 2 * (size_t)MFI_HUGE)
+    if (e->move == NULL && capacity >= 2 * (size_t)MFI_HUGE)
         mfi_pages_advise(grown, capacity);
     e->base = grown;
     e->end = grown + capacity;

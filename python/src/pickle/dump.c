@@ -262,7 +262,7 @@ char *mpk_save_frozenset(struct mpk_dumper *d, char *q, PyObject *object, size_t
 }
 
 /* The stack of the thread is what bounds the depth, and not a count. */
-static bool is_too_deep(const struct mpk_dumper *d) {
+bool mpk_is_too_deep(const struct mpk_dumper *d) {
     if (MFI_LIKELY((char *)__builtin_frame_address(0) > d->floor))
         return false;
     PyErr_SetString(PyExc_RecursionError,
@@ -279,7 +279,7 @@ char *mpk_save_other(struct mpk_dumper *d, char *q, PyObject *object, bool owned
         if (mpk_memo_has(d, place))
             return mpk_put_get(d, q, mpk_memo_number(d, place));
     }
-    if (is_too_deep(d))
+    if (mpk_is_too_deep(d))
         return NULL;
     if (type == &PyTuple_Type)
         return mpk_save_tuple(d, q, object, place);

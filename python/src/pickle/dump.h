@@ -68,6 +68,7 @@ struct mpk_dumper {
     char *floor;     /* the stack must not grow beyond */
     PyObject *bytes; /* the output, unless it is still in the scratch */
     char *scratch;
+    size_t largest;  /* capacity that was freed as a whole */
     PyObject *whole; /* the object whose content a payload is, for files */
     /* what may be asked; borrowed from the pickler or the arguments */
     PyObject *pickler, *persistent_id, *reducer_override, *own_table, *buffer_callback, *write;
@@ -171,6 +172,7 @@ MFI_INLINE int mpk_settle(struct mpk_dumper *d) {
 /* ---- dump.c --------------------------------------------------------------------------------- */
 
 char *mpk_save_slow(struct mpk_dumper *d, char *q, PyObject *object, bool owned);
+bool mpk_is_too_deep(const struct mpk_dumper *d); /* with a RecursionError */
 char *mpk_save_other(struct mpk_dumper *d, char *q, PyObject *object, bool owned);
 char *mpk_save_text_far(struct mpk_dumper *d, char *q, PyObject *object);
 char *mpk_save_long_far(struct mpk_dumper *d, char *q, PyObject *object);
@@ -184,6 +186,12 @@ char *mpk_save_frozenset(struct mpk_dumper *d, char *q, PyObject *object, size_t
 /* The slack, without a look at the frame: before what closes a container. */
 MFI_INLINE char *mpk_fit(struct mpk_dumper *d, char *q) {
     return MFI_LIKELY(d->e.end - q >= MFI_SLACK) ? q : mfi_pickle_fit(&d->e, q);
+}
+
+/* Where pickle would begin an object, it looks whether the frame is full. To a file, that may run
+ * code of the user. */
+MFI_INLINE char *mpk_room(struct mpk_dumper *d, char *q) {
+    return mfi_pickle_room(&d->e, q);
 }
 
 /* A str of ASCII that stands in the slack, so that writing it runs nobody's code. */

@@ -3,7 +3,6 @@
  * One dump from its beginning to its end, and the ways into it: where the bytes go, what is asked
  * before each object, dump() and dumps().
  */
-#define _GNU_SOURCE
 #include "dump.h"
 
 #include <errno.h>
@@ -29,10 +28,20 @@ static char *move_to_bytes(struct mfi_encoder *e, size_t used, size_t capacity) 
     return d->bytes == NULL ? NULL : PyBytes_AS_STRING(d->bytes);
 }
 
+/* Sizes that glibc's allocator takes from its heap once one of them was freed, and not from the
+ * kernel, which means page faults, every time. Hence the first buffer of a size is freed as it is,
+ * and only later ones are shrunk to become the result. */
+enum { ADAPTED = 32 << 20 };
+
 PyObject *mpk_dumper_result(struct mpk_dumper *d, size_t size) {
     PyObject *ret = d->bytes;
     if (ret == NULL)
         return PyBytes_FromStringAndSize(d->scratch, (Py_ssize_t)size);
+    const size_t capacity = (size_t)PyBytes_GET_SIZE(ret);
+    if (capacity > d->largest && capacity <= ADAPTED) {
+        d->largest = capacity;
+        return PyBytes_FromStringAndSize(PyBytes_AS_STRING(ret), (Py_ssize_t)size);
+    }
     d->bytes = NULL;
     if (_PyBytes_Resize(&ret, (Py_ssize_t)size) < 0)
         return NULL;
@@ -155,6 +164,8 @@ static char *save_persistent(struct mpk_dumper *d, char *q, PyObject *object, bo
 
 static char *save_watched(struct mpk_dumper *d, char *q, PyObject *object) {
     bool done = false;
+    if (mpk_is_too_deep(d))
+        return NULL;
     if (d->persistent_id != NULL)
         CHECKED(save_persistent(d, q, object, &done));
     return done ? q : save_unasked(d, q, object);
@@ -252,16 +263,16 @@ int mpk_dumper_protocol(struct mpk_dumper *d, PyObject *protocol, PyObject *fix_
 /* Below a third of the thread's stack nothing more is begun: what is called from here needs some.
  */
 char *mpk_stack_floor(void) {
-    static _Thread_local char *low, *high;
-    char *here = (char *)__builtin_frame_address(0);
-    if (high == NULL) {
+    static _Thread_local struct { char *low, *high; } stack;
+    char *here = (char *)__builtin_frame_address(0), *low = stack.low, *high = stack.high;
+    if (MFI_UNLIKELY(high == NULL)) {
         pthread_attr_t attributes;
         void *base;
         size_t size;
         if (pthread_getattr_np(pthread_self(), &attributes) == 0) {
             if (pthread_attr_getstack(&attributes, &base, &size) == 0) {
-                low = (char *)base + size / 3;
-                high = (char *)base + size;
+                stack.low = low = (char *)base + size / 3;
+                stack.high = high = (char *)base + size;
             }
             (void)pthread_attr_destroy(&attributes);
         }
@@ -410,7 +421,7 @@ static PyObject *dumps(PyObject *module, PyObject *const *args, Py_ssize_t nargs
 
 PyObject *mpk_write_of(struct mpk_state *state, PyObject *file) {
     PyObject *write;
-    if (_PyObject_LookupAttr(file, state->n[MPK_N_write], &write) < 0)
+    if (mpk_look_up(file, state->n[MPK_N_write], &write) < 0)
         return NULL;
     if (write == NULL)
         PyErr_SetString(PyExc_TypeError, "file must have a 'write' attribute");

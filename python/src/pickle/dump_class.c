@@ -96,8 +96,8 @@ char *mpk_save_class(struct mpk_dumper *d, char *q, PyObject *object) {
     PyTypeObject *type = (PyTypeObject *)object;
     PyObject *module = NULL, *name = NULL;
     bool done;
-    if (_PyObject_LookupAttr(object, d->state->n[MPK_N___module__], &module) < 0 ||
-        _PyObject_LookupAttr(object, d->state->n[MPK_N___qualname__], &name) < 0) {
+    if (mpk_look_up(object, d->state->n[MPK_N___module__], &module) < 0 ||
+        mpk_look_up(object, d->state->n[MPK_N___qualname__], &name) < 0) {
         Py_XDECREF(module);
         return NULL;
     }

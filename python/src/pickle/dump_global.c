@@ -98,7 +98,7 @@ static PyObject *search_modules(struct mpk_dumper *d, PyObject *object, PyObject
 
 static PyObject *module_of(struct mpk_dumper *d, PyObject *object, PyObject *name) {
     PyObject *module;
-    if (_PyObject_LookupAttr(object, d->state->n[MPK_N___module__], &module) < 0)
+    if (mpk_look_up(object, d->state->n[MPK_N___module__], &module) < 0)
         return NULL;
     if (module != NULL && module != Py_None)
         return module;
@@ -141,7 +141,7 @@ static bool find_names(struct mpk_dumper *d, PyObject *object, PyObject *name, s
     if (name != NULL)
         n->name = mpk_ref(name);
     else {
-        if (_PyObject_LookupAttr(object, d->state->n[MPK_N___qualname__], &n->name) < 0)
+        if (mpk_look_up(object, d->state->n[MPK_N___qualname__], &n->name) < 0)
             return false;
         if (n->name == NULL)
             n->name = PyObject_GetAttr(object, d->state->n[MPK_N___name__]);

@@ -261,6 +261,7 @@ static bool is_leaf(PyObject *object) {
 /* The pairs of a dict that nobody has: names and values of slots. */
 static char *save_slot_pairs(struct mpk_dumper *d, char *q, PyObject *const *names,
                              PyObject *const *values, int count, bool owned) {
+    CHECKED(mpk_room(d, q));
     q = mfi_put(q, MFI_OP_EMPTY_DICT);
     CHECKED(mpk_store_unseen(d, q, 0));
     if (count != 1)
@@ -295,6 +296,8 @@ static char *save_attributes(struct mpk_dumper *d, char *q, PyObject *object, bo
     *none = true;
 #if MPK_FIELDS
     struct mpk_fields fields;
+    if (mpk_fields_find(object, &fields) && fields.count > 0)
+        CHECKED(mpk_room(d, q)); /* which may change what is found */
     if (mpk_fields_find(object, &fields)) {
         *none = fields.count == 0;
         return fields.count == 0 ? q : save_fields(d, q, object, &fields);
@@ -322,16 +325,18 @@ static char *save_state(struct mpk_dumper *d, char *q, PyObject *object,
             CHECKED(save_attributes(d, q, object, &none));
         return none ? q : mfi_put(mpk_fit(d, q), MFI_OP_BUILD);
     }
-    for (int i = 0; class->has_dict && i < count; i++)
+    const bool hold = class->has_dict || d->write != NULL;
+    for (int i = 0; hold && i < count; i++)
         Py_INCREF(values[i]);
-    if (class->has_dict)
+    q = mpk_room(d, q); /* of the pair (dict or None, slots) */
+    if (q != NULL && class->has_dict)
         q = save_attributes(d, q, object, &none);
-    if (q != NULL)
-        q = mpk_fit(d, q);
+    if (q != NULL && none)
+        q = mpk_room(d, q);
     if (q != NULL && none)
         q = mfi_put(q, MFI_OP_NONE);
     q = q == NULL ? NULL : save_slots(d, q, names, values, count);
-    for (int i = 0; class->has_dict && i < count; i++)
+    for (int i = 0; hold && i < count; i++)
         q = mpk_release(d, q, values[i]);
     if (q == NULL)
         return NULL;
@@ -344,12 +349,13 @@ static char *save_state(struct mpk_dumper *d, char *q, PyObject *object,
 static char *save_new(struct mpk_dumper *d, char *q, PyObject *object, bool owned, bool *known) {
     const uint32_t epoch = d->epoch;
     PyObject *type = (PyObject *)Py_TYPE(object);
+    CHECKED(mpk_room(d, q));
     size_t place = mpk_memo_place(d, type);
     if (MFI_LIKELY(mpk_memo_has(d, place)))
         q = mfi_put_get(q, mpk_memo_number(d, place));
     else
         CHECKED(mpk_save(d, q, type));
-    CHECKED(mpk_fit(d, q));
+    CHECKED(mpk_room(d, q));
     q = mfi_put(mfi_put(q, MFI_OP_EMPTY_TUPLE), MFI_OP_NEWOBJ);
     place = MPK_NOWHERE;
     /* one reference is the container's, one that of who calls */
@@ -364,8 +370,7 @@ static char *save_new(struct mpk_dumper *d, char *q, PyObject *object, bool owne
 
 /* What has to be asked by the long way. */
 static bool is_asked_for(const struct mpk_dumper *d) {
-    return d->reducer_override != NULL || d->own_table != NULL || d->registered != NULL ||
-           d->fast || d->e.protocol < 2;
+    return d->reducer_override != NULL || d->own_table != NULL || d->watched;
 }
 
 static int is_clear(struct mpk_dumper *d, PyObject *object, struct mpk_class *class) {

@@ -112,7 +112,7 @@ static enum call kind_of_call(struct mpk_dumper *d, PyObject *callable) {
     if (Py_IS_TYPE(callable, &PyType_Type) && ((PyTypeObject *)callable)->tp_name[0] != '_')
         return CALL_PLAIN;
     PyObject *name = NULL;
-    if (_PyObject_LookupAttr(callable, d->state->n[MPK_N___name__], &name) < 0)
+    if (mpk_look_up(callable, d->state->n[MPK_N___name__], &name) < 0)
         return CALL_ERROR;
     enum call kind = CALL_PLAIN;
     if (name != NULL && PyUnicode_Check(name)) {
@@ -130,14 +130,14 @@ static enum call kind_of_call(struct mpk_dumper *d, PyObject *callable) {
 static char *save_fleeting(struct mpk_dumper *d, char *q, PyObject *args) {
     static const char ops[] = {0, (char)MFI_OP_TUPLE1, (char)MFI_OP_TUPLE2, (char)MFI_OP_TUPLE3};
     const Py_ssize_t size = PyTuple_GET_SIZE(args);
+    CHECKED(mpk_room(d, q));
     if (size > 3)
         q = mfi_put(q, MFI_OP_MARK);
     for (Py_ssize_t i = 0; i < size; i++) {
         PyObject *part = PyTuple_GET_ITEM(args, i);
         if (mpk_is_lone(part) && PyBytes_CheckExact(part) && PyBytes_GET_SIZE(part) <= 64 &&
             d->e.protocol >= 3) {
-            if (q >= d->e.soft)
-                CHECKED(mfi_pickle_slow(&d->e, q));
+            CHECKED(mpk_room(d, q));
             CHECKED(
                 mfi_put_bytes(&d->e, q, PyBytes_AS_STRING(part), (size_t)PyBytes_GET_SIZE(part)));
             CHECKED(mpk_store_unseen(d, q, 0));
@@ -349,7 +349,7 @@ static PyObject *ask_object(struct mpk_dumper *d, PyObject *object) {
         return PyObject_CallMethodNoArgs(object, n[MPK_N___reduce__]);
     if (PyErr_Occurred())
         return NULL;
-    if (_PyObject_LookupAttr(object, n[MPK_N___reduce_ex__], &method) < 0)
+    if (mpk_look_up(object, n[MPK_N___reduce_ex__], &method) < 0)
         return NULL;
     if (method != NULL) {
         PyObject *protocol = PyLong_FromLong(d->e.protocol);
@@ -358,7 +358,7 @@ static PyObject *ask_object(struct mpk_dumper *d, PyObject *object) {
         Py_DECREF(method);
         return value;
     }
-    if (_PyObject_LookupAttr(object, n[MPK_N___reduce__], &method) < 0)
+    if (mpk_look_up(object, n[MPK_N___reduce__], &method) < 0)
         return NULL;
     if (method == NULL) {
         (void)refuse(d, "can't pickle '%.200s' object: %R", Py_TYPE(object)->tp_name, object);

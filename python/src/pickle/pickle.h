@@ -79,6 +79,15 @@ static inline PyObject *mpk_ref(PyObject *object) {
     return object;
 }
 
+/* An attribute, or NULL where there is none; -1: another exception than AttributeError. */
+static inline int mpk_look_up(PyObject *object, PyObject *name, PyObject **ret) {
+#if PY_VERSION_HEX >= 0x030D0000
+    return PyObject_GetOptionalAttr(object, name, ret);
+#else
+    return _PyObject_LookupAttr(object, name, ret);
+#endif
+}
+
 /* What a part adds to the module; each setup makes its types. */
 extern PyMethodDef mpk_dump_methods[], mpk_load_methods[];
 int mpk_dump_setup(PyObject *module, struct mpk_state *state);

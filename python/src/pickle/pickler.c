@@ -112,9 +112,9 @@ PyObject *mpk_pickler_make(struct mpk_state *state, PyObject *const *values, PyO
 /* What may be overridden is looked up when the dump begins: attributes of subclasses, too. */
 static int look_up(struct mpk_pickler *self, struct mpk_state *state, PyObject **override,
                    PyObject **persistent, PyObject **table) {
-    if (_PyObject_LookupAttr((PyObject *)self, state->n[MPK_N_reducer_override], override) < 0 ||
-        _PyObject_LookupAttr((PyObject *)self, state->n[MPK_N_persistent_id], persistent) < 0 ||
-        _PyObject_LookupAttr((PyObject *)self, state->n[MPK_N_dispatch_table], table) < 0)
+    if (mpk_look_up((PyObject *)self, state->n[MPK_N_reducer_override], override) < 0 ||
+        mpk_look_up((PyObject *)self, state->n[MPK_N_persistent_id], persistent) < 0 ||
+        mpk_look_up((PyObject *)self, state->n[MPK_N_dispatch_table], table) < 0)
         return -1;
     return 0;
 }
