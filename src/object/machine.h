@@ -506,6 +506,8 @@ MFI_OP(NEWOBJ_EX) {
 MFI_OP(INST) {
     mfi_slot *items = d->stack;
     size_t count = 0;
+    if (d->mark_count == 0)
+        return unmark(d, k, &items, &count);
     const mfi_slot cls = named(MFI_PASS);
     if (cls == 0)
         return d->code;
