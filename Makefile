@@ -46,6 +46,7 @@ bench:
 	bench/run_cache $(BUILD)
 	bench/run_chunk $(BUILD)
 	bench/run_python $(BUILD)
+	bench/run_unpickle $(BUILD)
 
 install: all
 	meson configure $(BUILD) -Dprefix=$(PREFIX)

@@ -14,7 +14,13 @@
 
 #include "internal/pycore_dict.h"
 
-enum { LEAST = 3, MOST = 30, WIDE_INDEX = 8, WIDER_INDEX = 16, PERTURB = 5 }; /* binary logarithms */
+enum {
+    LEAST = 3,
+    MOST = 30,
+    WIDE_INDEX = 8,
+    WIDER_INDEX = 16,
+    PERTURB = 5
+}; /* binary logarithms */
 
 struct table {
     PyDictKeysObject *keys;
@@ -50,8 +56,7 @@ static PyDictKeysObject *new_keys(size_t wanted) {
     const size_t room = usable(log), index = (size_t)1 << (log + width);
     if (room < wanted)
         return NULL;
-    PyDictKeysObject *keys =
-        KEYS_ALLOC(sizeof *keys + index + room * sizeof(PyDictUnicodeEntry));
+    PyDictKeysObject *keys = KEYS_ALLOC(sizeof *keys + index + room * sizeof(PyDictUnicodeEntry));
     if (keys == NULL)
         return NULL;
     keys->dk_refcnt = 1;
@@ -183,8 +188,7 @@ static bool make_room(PyDictObject *dict, size_t count) {
 }
 
 static inline bool is_tracked_kind(PyObject *object) {
-    return PyObject_IS_GC(object) &&
-           (!PyTuple_CheckExact(object) || PyObject_GC_IsTracked(object));
+    return PyObject_IS_GC(object) && (!PyTuple_CheckExact(object) || PyObject_GC_IsTracked(object));
 }
 
 int mpk_dict_take_fast(PyObject *object, PyObject **pairs, size_t count) {

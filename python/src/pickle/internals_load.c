@@ -35,7 +35,8 @@ static PyObject *long_by_text(const unsigned char *bytes, size_t size) {
     if (text == NULL)
         return PyErr_NoMemory();
     for (size_t i = 0; i < size; i++) { /* of a negative one: -1 - n, which is ~n */
-        const unsigned char byte = negative ? (unsigned char)~bytes[size - 1 - i] : bytes[size - 1 - i];
+        const unsigned char byte =
+            negative ? (unsigned char)~bytes[size - 1 - i] : bytes[size - 1 - i];
         text[2 * i] = digits[byte >> 4];
         text[2 * i + 1] = digits[byte & 15];
     }

@@ -8,7 +8,8 @@
 
 #include "internals.h"
 
-#if MPK_INTERNALS && PY_VERSION_HEX < 0x030E0000 && !defined(Py_REF_DEBUG) && !defined(Py_TRACE_REFS)
+#if MPK_INTERNALS && PY_VERSION_HEX < 0x030E0000 && !defined(Py_REF_DEBUG) &&                      \
+    !defined(Py_TRACE_REFS)
 #define MPK_LAYOUTS 1
 #else
 #define MPK_LAYOUTS 0
@@ -130,10 +131,9 @@ static inline int mpk_list_take(PyObject *object, PyObject *const *items, size_t
     const size_t old = (size_t)Py_SIZE(list), wanted = old + count;
     if (wanted > (size_t)list->allocated) {
         const size_t room = old == 0 ? wanted : wanted + wanted / 8 + 6;
-        PyObject **grown =
-            room > PY_SSIZE_T_MAX / sizeof *grown
-                ? NULL
-                : (PyObject **)PyMem_Realloc(list->ob_item, room * sizeof *grown);
+        PyObject **grown = room > PY_SSIZE_T_MAX / sizeof *grown
+                               ? NULL
+                               : (PyObject **)PyMem_Realloc(list->ob_item, room * sizeof *grown);
         if (grown == NULL)
             return mpk_list_take_slowly(object, items, count);
         list->ob_item = grown;

@@ -42,8 +42,9 @@ static mfi_slot make_long_text(void *c, const char *text, size_t size) {
     if (value == NULL && (!PyErr_Occurred() || PyErr_ExceptionMatches(PyExc_ValueError))) {
         PyErr_Clear();
         l->d.fault = size > 0 || text[0] == 'L' ? MFI_FAULT_TEXT : MFI_FAULT_PICKLE;
-        (void)mpk_load_fail(l, "\"%s\" is no whole number, or has more digits than "
-                               "sys.get_int_max_str_digits() lets pass",
+        (void)mpk_load_fail(l,
+                            "\"%s\" is no whole number, or has more digits than "
+                            "sys.get_int_max_str_digits() lets pass",
                             mfi_quote(text, size).text);
     }
     return MPK_SLOT(value);
@@ -53,8 +54,7 @@ static mfi_slot make_old_str(void *c, const char *data, size_t size) {
     const struct mpk_load_options *options = &((struct mpk_loader *)c)->options;
     if (strcmp(options->encoding, "bytes") == 0)
         return make_bytes(c, data, size);
-    return MPK_SLOT(
-        PyUnicode_Decode(data, (Py_ssize_t)size, options->encoding, options->errors));
+    return MPK_SLOT(PyUnicode_Decode(data, (Py_ssize_t)size, options->encoding, options->errors));
 }
 
 static mfi_slot make_bytearray(void *c, const char *data, size_t size) {
@@ -206,8 +206,8 @@ static void raise_failure(struct mpk_loader *l) {
     case MFI_FAULT_PICKLE:
         break;
     }
-    PyObject *message = PyUnicode_DecodeUTF8(l->error.message,
-                                             (Py_ssize_t)strlen(l->error.message), "replace");
+    PyObject *message =
+        PyUnicode_DecodeUTF8(l->error.message, (Py_ssize_t)strlen(l->error.message), "replace");
     if (message != NULL)
         PyErr_SetObject(type, message);
     Py_XDECREF(message);

@@ -173,7 +173,8 @@ void mpk_gc_go_on(bool paused);
 /* dill's: an instance of a class of __main__ gets the class that __main__ has now. */
 int mpk_load_repoint(struct mpk_loader *l, PyObject *object);
 
-/* ---- the types, dill -------------------------------------------------------------------------- */
+/* ---- the types, dill --------------------------------------------------------------------------
+ */
 
 int mpk_unpickler_setup(PyObject *module, struct mpk_state *state);
 int mpk_memo_setup(PyObject *module, struct mpk_state *state);

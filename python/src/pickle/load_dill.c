@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The functions that dill's pickles name most, in C: making functions, cells, types, and finding
- * modules and attributes. The others, and making code, are Python's (mayfly._dill_names).
+ * The functions that dill's pickles name most, in C: making functions, code, cells, types, and
+ * finding attributes. The others are Python's (mayfly._dill_names).
  *
  * Arguments are those of dill 0.3.5 to 0.4. They go by dill's names, so that what refers to one
  * of them is pickled as it was.
@@ -45,6 +45,34 @@ static PyObject *create_function(PyObject *self, PyObject *args) {
     return made;
 }
 
+/* _create_code(...): if it comes from a Python of this kind, what code is made of, behind the old
+ * form of its table of lines; others are put right in Python. */
+static PyObject *create_code(PyObject *self, PyObject *args) {
+#if PY_VERSION_HEX >= 0x030B0000
+    enum { OLD_TABLE = 0, BYTECODE = 7, LINES = 15, EXCEPTIONS = 16, COUNT = 19 };
+#else
+    enum { OLD_TABLE = 0, BYTECODE = 7, LINES = 14, EXCEPTIONS = 14, COUNT = 17 };
+#endif
+    PyObject *const *values = ((PyTupleObject *)args)->ob_item;
+    (void)self;
+    if (PyTuple_GET_SIZE(args) == COUNT && PyBytes_Check(values[OLD_TABLE]) &&
+        PyBytes_Check(values[BYTECODE]) && PyBytes_Check(values[LINES]) &&
+        PyBytes_Check(values[EXCEPTIONS])) {
+        PyObject *rest = PyTuple_GetSlice(args, 1, COUNT);
+        PyObject *code = rest == NULL ? NULL : PyObject_CallObject((PyObject *)&PyCode_Type, rest);
+        Py_XDECREF(rest);
+        return code;
+    }
+    PyObject *names = PyImport_ImportModule("mayfly._dill_names");
+    PyObject *make = names == NULL
+                         ? NULL
+                         : PyObject_CallMethod(names, "find", "ss", "dill._dill", "_create_code");
+    PyObject *code = make == NULL ? NULL : PyObject_CallObject(make, args);
+    Py_XDECREF(make);
+    Py_XDECREF(names);
+    return code;
+}
+
 static PyObject *create_cell(PyObject *self, PyObject *args) {
     PyObject *content = Py_None;
     if (!PyArg_ParseTuple(args, "|O:_create_cell", &content))
@@ -60,8 +88,7 @@ static PyObject *create_type(PyObject *self, PyObject *args) {
         return NULL;
     }
     PyObject *rest = PyTuple_GetSlice(args, 1, PyTuple_GET_SIZE(args));
-    PyObject *made =
-        rest == NULL ? NULL : PyObject_CallObject(PyTuple_GET_ITEM(args, 0), rest);
+    PyObject *made = rest == NULL ? NULL : PyObject_CallObject(PyTuple_GET_ITEM(args, 0), rest);
     Py_XDECREF(rest);
     return made;
 }
@@ -89,11 +116,16 @@ static PyObject *load_type(PyObject *self, PyObject *name) {
         const char *name;
         PyTypeObject *type;
     } known[] = {
-        {"type", &PyType_Type},           {"object", &PyBaseObject_Type},
-        {"FunctionType", &PyFunction_Type}, {"CodeType", &PyCode_Type},
-        {"CellType", &PyCell_Type},       {"ModuleType", &PyModule_Type},
-        {"MethodType", &PyMethod_Type},   {"ClassType", &PyType_Type},
-        {"TypeType", &PyType_Type},       {"PropertyType", &PyProperty_Type},
+        {"type", &PyType_Type},
+        {"object", &PyBaseObject_Type},
+        {"FunctionType", &PyFunction_Type},
+        {"CodeType", &PyCode_Type},
+        {"CellType", &PyCell_Type},
+        {"ModuleType", &PyModule_Type},
+        {"MethodType", &PyMethod_Type},
+        {"ClassType", &PyType_Type},
+        {"TypeType", &PyType_Type},
+        {"PropertyType", &PyProperty_Type},
     };
     (void)self;
     for (size_t i = 0; PyUnicode_Check(name) && i < MFI_LENGTH(known); i++)
@@ -107,6 +139,7 @@ static PyObject *load_type(PyObject *self, PyObject *name) {
 
 static PyMethodDef functions[] = {
     {"_create_function", create_function, METH_VARARGS, NULL},
+    {"_create_code", create_code, METH_VARARGS, NULL},
     {"_create_cell", create_cell, METH_VARARGS, NULL},
     {"_create_type", create_type, METH_VARARGS, NULL},
     {"_get_attr", get_attribute, METH_VARARGS, NULL},

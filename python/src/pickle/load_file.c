@@ -122,8 +122,7 @@ static Py_ssize_t read_into(struct mpk_loader *l, const uint8_t **op, const uint
         return -1;
     char *to = (char *)l->window + (l->d.end - l->d.begin);
     PyObject *view = PyMemoryView_FromMemory(to, (Py_ssize_t)size, PyBUF_WRITE);
-    PyObject *number =
-        view == NULL ? NULL : PyObject_CallFunctionObjArgs(l->readinto, view, NULL);
+    PyObject *number = view == NULL ? NULL : PyObject_CallFunctionObjArgs(l->readinto, view, NULL);
     PyObject *type, *value, *traceback;
     PyErr_Fetch(&type, &value, &traceback);
     PyObject *released = view == NULL ? NULL : PyObject_CallMethod(view, "release", NULL);

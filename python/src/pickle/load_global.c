@@ -84,8 +84,8 @@ static bool is_plain(PyObject *item) {
 int mpk_may_call(struct mpk_loader *l, PyObject *callable, PyObject *arguments) {
     if (MFI_LIKELY(!l->options.data_only))
         return 0;
-    const bool counted = callable == (PyObject *)&PyBytes_Type ||
-                         callable == (PyObject *)&PyByteArray_Type;
+    const bool counted =
+        callable == (PyObject *)&PyBytes_Type || callable == (PyObject *)&PyByteArray_Type;
     const bool known = counted || callable == (PyObject *)&PySet_Type ||
                        callable == (PyObject *)&PyFrozenSet_Type ||
                        callable == (PyObject *)&PyComplex_Type ||
@@ -123,7 +123,8 @@ static int modernize(struct mpk_loader *l, PyObject **module, PyObject **name) {
     if (l->d.protocol >= 3 || !l->options.fix_imports)
         return 0;
     PyObject *key = PyTuple_Pack(2, *module, *name);
-    PyObject *to = key == NULL ? NULL : PyDict_GetItemWithError(l->state->reverse_name_mapping, key);
+    PyObject *to =
+        key == NULL ? NULL : PyDict_GetItemWithError(l->state->reverse_name_mapping, key);
     Py_XDECREF(key);
     if (to != NULL) {
         if (!PyTuple_Check(to) || PyTuple_GET_SIZE(to) != 2) {
@@ -219,6 +220,9 @@ static PyObject *find_of_dill(struct mpk_loader *l, PyObject *module, PyObject *
     if (found == NULL && (PyErr_ExceptionMatches(PyExc_AttributeError) ||
                           (names == NULL && PyErr_ExceptionMatches(PyExc_ModuleNotFoundError))))
         PyErr_Clear();
+    if (found != NULL && PyUnicode_CompareWithASCIIString(module, "dill._dill") == 0 &&
+        PyDict_SetItem(l->state->load_objects[MPK_LOAD_DILL], name, found) < 0)
+        Py_CLEAR(found);
     if (found != NULL && PyUnicode_CompareWithASCIIString(name, "_CELL_EMPTY") == 0)
         Py_XSETREF(l->state->load_objects[MPK_LOAD_EMPTY], mpk_ref(found));
     return found;
@@ -250,8 +254,7 @@ static PyObject *find_plain(struct mpk_loader *l, PyObject *module, PyObject *na
         return NULL;
     PyObject *pair = PyTuple_Pack(2, m, n);
     PyObject *found =
-        pair == NULL ? NULL
-                     : PyDict_GetItemWithError(l->state->load_objects[MPK_LOAD_PLAIN], pair);
+        pair == NULL ? NULL : PyDict_GetItemWithError(l->state->load_objects[MPK_LOAD_PLAIN], pair);
     Py_XDECREF(pair);
     if (found == NULL && !PyErr_Occurred())
         (void)refuse_name(l, m, n, "and data_only=True was asked for");

@@ -5,8 +5,7 @@
 #include "load.h"
 
 struct view {
-    PyObject_HEAD
-    PyObject *unpickler;
+    PyObject_HEAD PyObject *unpickler;
 };
 
 static int check_idle(const struct mpk_loader *l) {
@@ -157,8 +156,11 @@ static PyMethodDef methods[] = {
 };
 
 static PyType_Slot slots[] = {
-    {Py_tp_dealloc, dealloc}, {Py_tp_traverse, traverse}, {Py_tp_clear, forget},
-    {Py_tp_methods, methods}, {0, NULL},
+    {Py_tp_dealloc, dealloc},
+    {Py_tp_traverse, traverse},
+    {Py_tp_clear, forget},
+    {Py_tp_methods, methods},
+    {0, NULL},
 };
 
 static PyType_Spec spec = {

@@ -252,7 +252,8 @@ int mpk_load_add_items(struct mpk_loader *l, PyObject *set, const mfi_slot *item
 mfi_slot mpk_load_persistent(struct mpk_loader *l, PyObject *id) {
     PyObject *found = NULL;
     if (l->options.data_only)
-        (void)mpk_load_fail(l, "a persistent id is no plain data, and data_only=True was asked for");
+        (void)mpk_load_fail(l,
+                            "a persistent id is no plain data, and data_only=True was asked for");
     else if (l->persistent_load == NULL)
         (void)mpk_load_fail(l, "a persistent id, and there is no persistent_load to find what it "
                                "means");

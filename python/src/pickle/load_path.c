@@ -42,11 +42,8 @@ static PyObject *read_all(int fd, PyObject *path, size_t expected) {
         if (size == room && _PyBytes_Resize(&data, (Py_ssize_t)(room *= 2)) < 0)
             break;
         char *to = PyBytes_AS_STRING(data) + size;
-        Py_BEGIN_ALLOW_THREADS
-        n = read(fd, to, room - size);
-        Py_END_ALLOW_THREADS
-        if (n == 0)
-            break;
+        Py_BEGIN_ALLOW_THREADS n = read(fd, to, room - size);
+        Py_END_ALLOW_THREADS if (n == 0) break;
         if (n > 0)
             size += (size_t)n;
         else if (errno != EINTR)
@@ -66,10 +63,10 @@ PyObject *mpk_load_path(PyObject *path, bool trust) {
         return NULL;
     int fd;
     Py_BEGIN_ALLOW_THREADS
-    /* a FIFO must not be waited for before it is refused */
-    fd = open(PyBytes_AS_STRING(name), O_RDONLY | O_CLOEXEC | O_NOCTTY | (trust ? 0 : O_NONBLOCK));
-    Py_END_ALLOW_THREADS
-    Py_DECREF(name);
+        /* a FIFO must not be waited for before it is refused */
+        fd = open(PyBytes_AS_STRING(name),
+                  O_RDONLY | O_CLOEXEC | O_NOCTTY | (trust ? 0 : O_NONBLOCK));
+    Py_END_ALLOW_THREADS Py_DECREF(name);
     if (fd < 0 || fstat(fd, &found) < 0)
         PyErr_SetFromErrnoWithFilenameObject(PyExc_OSError, path);
     else if (trust || check(path, &found) == 0)

@@ -159,9 +159,8 @@ static bool has_keys(const struct mpk_shape *shape, const mfi_slot *pairs) {
 static struct mpk_shape *find_shape(struct mpk_loader *l, PyTypeObject *type, bool in_slots,
                                     const mfi_slot *pairs, size_t count) {
     struct mpk_shape **at = &l->shapes, *shape;
-    while ((shape = *at) != NULL &&
-           !(shape->type == type && shape->count == count && shape->in_slots == in_slots &&
-             has_keys(shape, pairs)))
+    while ((shape = *at) != NULL && !(shape->type == type && shape->count == count &&
+                                      shape->in_slots == in_slots && has_keys(shape, pairs)))
         at = &shape->next;
     if (shape == NULL || shape->version != mpk_type_version(type))
         return NULL;
@@ -241,7 +240,8 @@ int mpk_shape_fold(struct mpk_loader *l, mfi_slot *pairs, size_t count, uint64_t
         return 0;
     const Py_ssize_t number = number_of(d, pairs[-1], memo);
     const size_t pair_number = d->memo_size; /* what MEMOIZE will take, if nothing is strange */
-    if (number < 0 || (is_pair && (d->memo_count != pair_number || pair_number >= d->memo_capacity)))
+    if (number < 0 ||
+        (is_pair && (d->memo_count != pair_number || pair_number >= d->memo_capacity)))
         return 0;
     if (!(is_pair ? fill_slots : fill_values)(object, shape, pairs))
         return 0;

@@ -8,8 +8,7 @@
 #include <structmember.h>
 
 struct unpickler {
-    PyObject_HEAD
-    struct mpk_loader loader;
+    PyObject_HEAD struct mpk_loader loader;
     PyObject *persistent_load; /* what was set as an attribute */
     PyObject *weak;
     bool ready;
@@ -26,8 +25,7 @@ struct mpk_loader *mpk_unpickler_loader(PyObject *self) {
 static int check_ready(struct unpickler *u) {
     if (!u->ready) {
         PyErr_Format(u->loader.state->UnpicklingError,
-                     "Unpickler.__init__() was not called by %s.__init__()",
-                     Py_TYPE(u)->tp_name);
+                     "Unpickler.__init__() was not called by %s.__init__()", Py_TYPE(u)->tp_name);
         return -1;
     }
     if (u->loader.busy) {
@@ -48,8 +46,8 @@ static PyObject *make(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
 }
 
 static int init(PyObject *self, PyObject *args, PyObject *kwargs) {
-    static const struct mpk_signature signature = {"Unpickler", 1, 1, 1 + MPK_LOAD_OPTIONS - 1,
-                                                   {MPK_N_file, MPK_LOAD_NAMES}};
+    static const struct mpk_signature signature = {
+        "Unpickler", 1, 1, 1 + MPK_LOAD_OPTIONS - 1, {MPK_N_file, MPK_LOAD_NAMES}};
     struct unpickler *u = part_of(self);
     struct mpk_state *state = u->loader.state;
     PyObject *values[1 + MPK_LOAD_OPTIONS] = {NULL};
@@ -201,8 +199,7 @@ static int set_persistent_load(PyObject *self, PyObject *value, void *closure) {
         return -1;
     }
     if (value != NULL && !PyCallable_Check(value)) {
-        PyErr_SetString(PyExc_TypeError,
-                        "persistent_load must be a callable taking one argument");
+        PyErr_SetString(PyExc_TypeError, "persistent_load must be a callable taking one argument");
         return -1;
     }
     Py_XINCREF(value);
