@@ -94,7 +94,11 @@ static inline PyObject *mpk_get_value(PyObject *object, size_t place) {
 
 /* A number that changes with the class and its bases; 0: it has none. */
 static inline unsigned mpk_type_version(const PyTypeObject *type) {
-    return (type->tp_flags & Py_TPFLAGS_VALID_VERSION_TAG) != 0 ? type->tp_version_tag : 0;
+#if PY_VERSION_HEX < 0x030D0000
+    if ((type->tp_flags & Py_TPFLAGS_VALID_VERSION_TAG) == 0)
+        return 0;
+#endif
+    return type->tp_version_tag;
 }
 
 /* Where a slot's value lies in its objects; -1: it is none that is simply stored. */
