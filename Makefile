@@ -63,6 +63,7 @@ bench:
 	bench/run_source_load $(BUILD)
 	bench/run_python $(BUILD)
 	bench/run_pickle $(BUILD)
+	bench/run_unpickle $(BUILD)
 	bench/plot
 
 # Where this Python looks for packages below PREFIX, if it does: Debian's has places of its own.

@@ -301,6 +301,50 @@ MFI_INLINE int replace(MFI_MACHINE, size_t count, mfi_slot slot) {
     return push(d, b, c, k, slot);
 }
 
+MFI_INLINE int even(MFI_MACHINE, size_t count) {
+    (void)c;
+    return MFI_LIKELY(count % 2 == 0 || b->trace != NULL)
+               ? 0
+               : mfi_decode_fail(d, MFI_AT(k), MAYFLY_E_PICKLE, "a key without a value");
+}
+
+/* Gives what lies above the mark to what is below it; `width` slots make an item. */
+MFI_INLINE int give_marked(MFI_MACHINE, size_t width,
+                           int (*give)(void *c, mfi_slot to, const mfi_slot *items, size_t count)) {
+    mfi_slot *items = d->stack;
+    size_t count = 0;
+    int r = unmark_below(d, k, &items, &count);
+    if (MFI_UNLIKELY(r != 0))
+        return r;
+    if (width == 2) {
+        r = even(d, b, c, k, count);
+        if (MFI_UNLIKELY(r != 0))
+            return r;
+    }
+    if (count > 0)
+        r = built(d, b, c, k, give(c, items[-1], items, count / width));
+    k->sp = items;
+    return r;
+}
+
+/* Offers the pairs above the topmost mark to `fold`; whether it took them, and with them the mark.
+ */
+MFI_INLINE bool fold_marked(MFI_MACHINE) {
+    if (MFI_UNLIKELY(d->mark_count == 0))
+        return false;
+    const size_t mark = d->marks[d->mark_count - 1];
+    mfi_slot *pairs = d->stack + mark_height(mark);
+    const size_t count = (size_t)(k->sp - pairs);
+    mfi_slot *fence =
+        d->stack + (d->mark_count == 1 ? 0 : mark_height(d->marks[d->mark_count - 2]));
+    if (count < 2 || count % 2 != 0 || pairs <= fence ||
+        b->fold(c, k, pairs, count / 2, mark >> MFI_MARK_HEIGHT, fence) <= 0)
+        return false;
+    d->mark_count--;
+    d->fence = fence;
+    return true;
+}
+
 /* ---- the memo ---- */
 
 MFI_INLINE int memo_put(MFI_MACHINE, uint64_t number) {

@@ -315,13 +315,6 @@ MFI_COUNTED(TUPLE1, 1)
 MFI_COUNTED(TUPLE2, 2)
 MFI_COUNTED(TUPLE3, 3)
 
-MFI_INLINE int even(MFI_MACHINE, size_t count) {
-    (void)c;
-    return MFI_LIKELY(count % 2 == 0 || b->trace != NULL)
-               ? 0
-               : mfi_decode_fail(d, MFI_AT(k), MAYFLY_E_PICKLE, "a key without a value");
-}
-
 MFI_OP(DICT) {
     mfi_slot *items = d->stack;
     size_t count = 0;
@@ -349,23 +342,6 @@ MFI_OP(APPEND) {
     return r;
 }
 
-/* Gives what lies above the mark to what is below it; `width` slots make an item. */
-MFI_INLINE int give_marked(MFI_MACHINE, size_t width,
-                           int (*give)(void *c, mfi_slot to, const mfi_slot *items, size_t count)) {
-    mfi_slot *items = d->stack;
-    size_t count = 0;
-    int r = unmark_below(d, k, &items, &count);
-    MFI_RETURN_IF_BAD(r);
-    if (width == 2) {
-        r = even(MFI_PASS, count);
-        MFI_RETURN_IF_BAD(r);
-    }
-    if (count > 0)
-        r = built(MFI_PASS, give(c, items[-1], items, count / width));
-    k->sp = items;
-    return r;
-}
-
 MFI_OP(APPENDS) {
     return give_marked(MFI_PASS, 1, b->append);
 }
@@ -381,19 +357,7 @@ MFI_OP(SETITEM) {
 }
 
 MFI_OP(SETITEMS) {
-    if (b->fold != NULL && MFI_LIKELY(d->mark_count > 0)) {
-        const size_t mark = d->marks[d->mark_count - 1];
-        mfi_slot *pairs = d->stack + mark_height(mark);
-        const size_t count = (size_t)(k->sp - pairs);
-        const size_t fence = d->mark_count == 1 ? 0 : mark_height(d->marks[d->mark_count - 2]);
-        if (MFI_LIKELY(count >= 2 && count % 2 == 0 && pairs > d->stack + fence) &&
-            b->fold(c, k, pairs, count / 2, mark >> MFI_MARK_HEIGHT, d->stack + fence) > 0) {
-            d->mark_count--;
-            d->fence = d->stack + fence;
-            return 0;
-        }
-    }
-    return give_marked(MFI_PASS, 2, b->set_items);
+    return b->fold != NULL && fold_marked(MFI_PASS) ? 0 : give_marked(MFI_PASS, 2, b->set_items);
 }
 
 MFI_OP(ADDITEMS) {
@@ -506,6 +470,8 @@ MFI_OP(NEWOBJ_EX) {
 MFI_OP(INST) {
     mfi_slot *items = d->stack;
     size_t count = 0;
+    if (d->mark_count == 0)
+        return unmark(d, k, &items, &count);
     const mfi_slot cls = named(MFI_PASS);
     if (cls == 0)
         return d->code;

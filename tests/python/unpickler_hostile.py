@@ -7,6 +7,7 @@ import io
 import os
 import pickle
 import random
+import re
 import sys
 import traceback
 
@@ -124,8 +125,9 @@ def apart(work):
 
 
 def harmless(data):
-    """Names that damage made are not called: os.path.join is no danger, `exit` and `input` are."""
-    return not any(word in data for word in (b"exit", b"input", b"exec", b"quit", b"breakpoint"))
+    """Names that damage made are not called, and CPython does not get numbers of the memo for which
+    it would fill gigabytes."""
+    return not (re.search(rb"exit|input|exec|quit|breakpoint|r..[^\0].|r...[^\0]|p[0-9]{6}", data, re.S))
 
 
 @case
@@ -148,7 +150,7 @@ def flipped_bits_give_the_same_or_the_same_exception():
 
     def work():
         for data in list(streams()):
-            for _ in range(30):
+            for _ in range(12):
                 damaged = bytearray(data)
                 damaged[random.randrange(len(data))] ^= 1 << random.randrange(8)
                 if harmless(damaged):
@@ -172,7 +174,7 @@ def random_opcodes_give_the_same_or_the_same_exception():
               b"}\x94(\x8c\x01a\x94K\x01\x8c\x01b\x94K\x02ub", b"c__main__\nPlain\n)\x81", b"c__main__\nSlots\n)\x81",
               b"}\x94\x8c\x01a\x94K\x01sb", b"N}\x94(\x8c\x01a\x94K\x01\x8c\x01b\x94K\x02u\x86\x94b"]
     def work():
-        for _ in range(int(os.environ.get("MFT_STREAMS", "20000"))):
+        for _ in range(int(os.environ.get("MFT_STREAMS", "10000"))):
             same(b"".join(random.choices(pieces, k=random.randrange(1, 14))) + b".")
     apart(work)
 

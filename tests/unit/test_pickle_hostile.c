@@ -396,7 +396,7 @@ static const struct {
     {B("\x80\4."), 2, "STOP: there are not enough values"},
     {B("(."), 1, "STOP: a mark is where a value should be"},
     {B("N"), 1, "it was cut off"},
-    {B("\x80\6N."), 0, "PROTO: protocol 6 is not known"},
+    {B("\x80\6N."), 0, "PROTO: unsupported pickle protocol: 6"},
     {B("N\xff."), 1, "unknown opcode 0xff"},
     {B("N\0."), 1, "unknown opcode 0x00"},
     {B("0"), 0, "POP: there are not enough values"},

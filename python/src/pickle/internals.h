@@ -137,7 +137,7 @@ MPK_INLINE const struct mpk_keys *mpk_dict_keys(PyObject *dict) {
  * ever used for two types. */
 MPK_INLINE unsigned mpk_type_version(PyTypeObject *type) {
 #if MPK_INTERNALS
-#if PY_VERSION_HEX < 0x030E0000
+#if PY_VERSION_HEX < 0x030D0000
     if (!PyType_HasFeature(type, Py_TPFLAGS_VALID_VERSION_TAG))
         return 0;
 #endif

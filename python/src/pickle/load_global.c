@@ -78,7 +78,7 @@ static int may_name(struct mpk_loader *l, PyObject *module, PyObject *name) {
 static bool is_plain(PyObject *item) {
     return PyUnicode_CheckExact(item) || PyBytes_CheckExact(item) || PyFloat_CheckExact(item) ||
            PyLong_CheckExact(item) || PyList_CheckExact(item) || PyTuple_CheckExact(item) ||
-           PySet_CheckExact(item) || PyFrozenSet_CheckExact(item);
+           Py_IS_TYPE(item, &PySet_Type) || PyFrozenSet_CheckExact(item);
 }
 
 int mpk_may_call(struct mpk_loader *l, PyObject *callable, PyObject *arguments) {
@@ -220,6 +220,9 @@ static PyObject *find_of_dill(struct mpk_loader *l, PyObject *module, PyObject *
     if (found == NULL && (PyErr_ExceptionMatches(PyExc_AttributeError) ||
                           (names == NULL && PyErr_ExceptionMatches(PyExc_ModuleNotFoundError))))
         PyErr_Clear();
+    if (found != NULL && PyUnicode_CompareWithASCIIString(module, "dill._dill") == 0 &&
+        PyDict_SetItem(l->state->load_objects[MPK_LOAD_DILL], name, found) < 0)
+        Py_CLEAR(found);
     if (found != NULL && PyUnicode_CompareWithASCIIString(name, "_CELL_EMPTY") == 0)
         Py_XSETREF(l->state->load_objects[MPK_LOAD_EMPTY], mpk_ref(found));
     return found;

@@ -6,7 +6,6 @@
  * What is checked is the open file and not its name: whoever exchanges the name meanwhile gains
  * nothing.
  */
-#define _GNU_SOURCE
 #include "load.h"
 
 #include <errno.h>
