@@ -69,12 +69,37 @@ static void need_alias(struct mfi_graph *graph, const struct mfi_source_file *fi
         mfi_need(graph, name);
 }
 
+/* Of a header and those that it includes. */
+static void need_names_of(struct mfi_graph *graph, uint32_t file) {
+    struct mfi_source_file *header = &graph->files[file];
+    const struct mfi_token *list = header->tokens.list;
+    if (header->needed)
+        return;
+    header->needed = true;
+    for (uint32_t i = 0; i < header->tokens.count; i++)
+        if (mfi_is_ident(&list[i]) && list[i].value >= MFI_WORDS)
+            mfi_need(graph, list[i].value);
+    for (uint32_t i = header->first_piece; i < header->end_piece; i++)
+        if (graph->pieces[i].included != MFI_NONE)
+            need_names_of(graph, graph->pieces[i].included);
+}
+
 /* An #include within a piece: whatever its header names may be used there. */
-static void need_all_of(struct mfi_graph *graph, const struct mfi_piece *piece) {
-    for (uint32_t i = 0; i < graph->names.count; i++)
-        if (graph->names.names[i].last_header != 0 && i >= MFI_WORDS)
-            mfi_need(graph, i);
-    (void)piece;
+static void need_all_of(struct mfi_graph *graph, const struct mfi_source_file *file,
+                        const struct mfi_token *hash) {
+    const char *text = file->text + hash->start;
+    const char *open = memchr(text, '"', hash->size);
+    const char *close = open == NULL ? NULL
+                                     : memchr(open + 1, '"', hash->size - (size_t)(open + 1 - text));
+    if (close == NULL)
+        return;
+    const size_t size = (size_t)(close - open - 1);
+    for (uint32_t f = 1; f < graph->file_count; f++) {
+        const char *path = graph->files[f].path;
+        const size_t whole = strlen(path);
+        if (whole >= size && memcmp(path + whole - size, open + 1, size) == 0)
+            need_names_of(graph, f);
+    }
 }
 
 /* All names in a piece. */
@@ -84,7 +109,7 @@ static void look_at(struct mfi_graph *graph, uint32_t number) {
     const bool code = piece.kind == MFI_PIECE_CODE;
     for (uint32_t i = piece.first; i < piece.end && !graph->failed; i++) {
         if (code && list[i].kind == MFI_T_DIRECTIVE && mfi_directive(&list[i]) == MFI_W_include)
-            need_all_of(graph, &piece);
+            need_all_of(graph, &graph->files[piece.file], &list[i]);
         if (list[i].kind != MFI_T_NAME || list[i].value < MFI_W_last_keyword)
             continue;
         const bool member =

@@ -15,6 +15,7 @@
  * for again costs no look at any file.
  */
 #define _GNU_SOURCE
+#include <fcntl.h>
 #include <stdlib.h>
 
 #include "locate.h"
@@ -117,6 +118,21 @@ static bool number_of(Dwarf_Die *die, unsigned name, Dwarf_Word *ret, Dwarf_Attr
     return dwarf_formudata(dwarf_attr_integrate(die, name, attribute), ret) == 0;
 }
 
+/* A function of a header is extracted from the unit that includes it, which says what the header's
+ * words mean. A unit that is not there (made by link-time optimisation) leaves the header. */
+static void take_unit_path(const struct mfi_dw_unit *unit, struct mfi_origin *ret) {
+    struct stat st;
+    const char *own = string_of((Dwarf_Die *)(uintptr_t)&unit->skeleton, DW_AT_name);
+    char *path = own != NULL ? mfi_path_below(unit->dir, own) : NULL;
+    if (path == NULL || strcmp(path, ret->path) == 0 || mfi_same_file(path, ret->path) ||
+        mfi_sys.fstatat(AT_FDCWD, path, &st, 0) < 0) {
+        free(path);
+        return;
+    }
+    ret->within = ret->path;
+    ret->path = path;
+}
+
 int mfi_dw_describe(const struct mfi_dw *dw, struct mfi_dw_function *function,
                     struct mfi_origin *ret, mayfly_error *error) {
     Dwarf_Attribute attribute;
@@ -147,6 +163,7 @@ int mfi_dw_describe(const struct mfi_dw *dw, struct mfi_dw_function *function,
         return mfi_fail(error, MAYFLY_E_NO_SOURCE, "dump source", dw->path,
                         "its debug information does not name the file of %s",
                         name != NULL ? name : "the function");
+    take_unit_path(&unit, ret);
     if (ret->symbol == NULL || take_flags(&unit, ret) < 0)
         return mfi_fail_memory(error, 0);
     return 0;
@@ -175,10 +192,13 @@ static int copy_flags(struct mfi_flags *to, const struct mfi_flags *from) {
 static int copy_origin(struct mfi_origin *to, const struct mfi_origin *from) {
     *to = (struct mfi_origin){.path = mfi_strdup(from->path),
                               .symbol = mfi_strdup(from->symbol),
+                              .within = from->within != NULL ? mfi_strdup(from->within) : NULL,
                               .line = from->line,
                               .module = from->module,
                               .built = from->built};
-    int r = to->path != NULL && to->symbol != NULL ? 0 : -ENOMEM;
+    const bool whole = to->path != NULL && to->symbol != NULL &&
+                       (to->within != NULL) == (from->within != NULL);
+    int r = whole ? 0 : -ENOMEM;
     if (r == 0)
         r = copy_flags(&to->flags, &from->flags);
     if (r == 0)

@@ -180,9 +180,8 @@ static char *text_of(const struct mfi_graph *graph, uint32_t name) {
 
 static int find(struct making *m) {
     const struct mfi_origin *origin = &m->extraction->origin;
-    m->piece =
-        mfi_find_function(&m->graph, origin->symbol,
-                          m->form == MAYFLY_SOURCE_PREPROCESSED ? 0 : origin->line, &m->name);
+    const bool here = m->form != MAYFLY_SOURCE_PREPROCESSED && origin->within == NULL;
+    m->piece = mfi_find_function(&m->graph, origin->symbol, here ? origin->line : 0, &m->name);
     if (m->piece == MFI_NONE)
         return mfi_fail(m->error, MAYFLY_E_NO_FUNCTION, operation, origin->path,
                         "there is no function %s in it: it may have been changed, or a macro makes "
@@ -321,7 +320,7 @@ static int finish(struct making *m) {
     ret->flags = flags.data != NULL ? flags.data : mfi_strdup("");
     ret->name = mfi_strdup(e->options->alias != NULL ? e->options->alias : e->origin.symbol);
     ret->signature = m->signature != NULL ? mfi_take(m->signature) : mfi_strdup("");
-    ret->path = mfi_strdup(e->origin.path);
+    ret->path = mfi_strdup(e->origin.within != NULL ? e->origin.within : e->origin.path);
     ret->line = e->origin.line;
     if (ret->line == 0 && m->piece != MFI_NONE) {
         const struct mfi_piece *piece = &m->graph.pieces[m->piece];
