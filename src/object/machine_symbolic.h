@@ -81,6 +81,8 @@ MFI_OP(NEWOBJ_EX) {
 MFI_OP(INST) {
     mfi_slot *items = d->stack;
     size_t count = 0;
+    if (MFI_UNLIKELY(d->mark_count == 0))
+        return unmark(d, k, &items, &count); /* which fails, before anything is imported */
     const mfi_slot cls = named(MFI_PASS);
     if (cls == 0)
         return d->code;
