@@ -113,7 +113,7 @@ char *mpk_save_class(struct mpk_dumper *d, char *q, PyObject *object) {
         return cyclic ? q : mpk_save_global(d, q, object, NULL);
     if (!mpk_specials_load(d))
         return NULL;
-    const int byref = mpk_setting(d, "byref");
+    const int byref = mpk_setting(d, MPK_N_byref);
     if (byref < 0)
         return NULL;
     if (!byref && PyType_HasFeature(type, Py_TPFLAGS_HEAPTYPE) && d->e.protocol >= 2 &&

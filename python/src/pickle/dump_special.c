@@ -14,6 +14,7 @@ static const struct {
     [MPK_CALL] = {"mayfly._reducers", "Call"},
     [MPK_LATER] = {"mayfly._reducers", "Later"},
     [MPK_SETTINGS] = {"mayfly._settings", "Settings"},
+    [MPK_DEFAULTS] = {"mayfly._settings", "settings"},
     [MPK_CREATE_FUNCTION] = {"mayfly._reduce", "CREATE_FUNCTION"},
     [MPK_CREATE_CODE] = {"mayfly._reduce", "CREATE_CODE"},
     [MPK_CREATE_CELL] = {"mayfly._reduce", "CREATE_CELL"},
@@ -49,9 +50,19 @@ PyObject *mpk_settings_of(struct mpk_dumper *d) {
     return d->settings;
 }
 
-int mpk_setting(struct mpk_dumper *d, const char *name) {
-    PyObject *settings = mpk_settings_of(d);
-    PyObject *value = settings == NULL ? NULL : PyObject_GetAttrString(settings, name);
+/* As they are for this dump, without an object for them as long as no reducer in Python wants it.
+ */
+int mpk_setting(struct mpk_dumper *d, enum mpk_name name) {
+    PyObject *value = d->given[name == MPK_N_byref ? 0 : 2];
+    if (d->settings != NULL)
+        value = PyObject_GetAttr(d->settings, d->state->n[name]);
+    else {
+        if (value == NULL || value == Py_None)
+            value = PyDict_GetItemWithError(d->state->special[MPK_DEFAULTS], d->state->n[name]);
+        if (value == NULL && !PyErr_Occurred())
+            PyErr_SetObject(PyExc_KeyError, d->state->n[name]);
+        Py_XINCREF(value);
+    }
     const int r = value == NULL ? -1 : PyObject_IsTrue(value);
     Py_XDECREF(value);
     return r;
