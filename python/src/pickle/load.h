@@ -74,6 +74,7 @@ struct mpk_loader {
 
     struct mpk_shape *shapes; /* the newest first */
     size_t shape_count;
+    size_t builds; /* states put into their objects so far */
     struct mpk_fold *folds;
     size_t fold_count, fold_capacity, folds_settled;
 };
@@ -131,7 +132,12 @@ static inline int mpk_shape_settle(struct mpk_loader *l) {
 }
 /* What a folded state, which the memo has at `stored`, was. */
 PyObject *mpk_shape_recall(struct mpk_loader *l, mfi_slot *stored);
-void mpk_shape_forget(struct mpk_loader *l);
+void mpk_shape_forget_all(struct mpk_loader *l);
+static inline void mpk_shape_forget(struct mpk_loader *l) {
+    l->builds = 0;
+    if (MFI_UNLIKELY(l->shapes != NULL || l->fold_count > 0))
+        mpk_shape_forget_all(l);
+}
 
 /* ---- load_global.c --------------------------------------------------------------------------- */
 
@@ -160,7 +166,7 @@ void mpk_file_end(struct mpk_loader *l);
 PyObject *mpk_load_path(PyObject *path, bool trust);
 
 enum { MPK_LOAD_OPTIONS = 9 };
-/* From MPK_LOAD_OPTIONS values in the order of MPK_LOAD_NAMES. */
+/* From MPK_LOAD_OPTIONS values in the order of MPK_LOAD_NAMES; NULL: none was given. */
 int mpk_load_options_read(struct mpk_load_options *options, PyObject **values);
 void mpk_load_options_end(struct mpk_load_options *options);
 #define MPK_LOAD_NAMES                                                                             \

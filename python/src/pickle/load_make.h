@@ -25,7 +25,7 @@ static inline mfi_slot make_int(void *c, int64_t value) {
 
 static inline mfi_slot make_float(void *c, double value) {
     (void)c;
-    return MPK_SLOT(PyFloat_FromDouble(value));
+    return MPK_SLOT(mpk_new_float(value));
 }
 
 /* Whether all of at least one byte is ASCII. */
@@ -76,11 +76,9 @@ static inline mfi_slot make_list(void *c, const mfi_slot *items, size_t count) {
 
 static inline mfi_slot make_tuple(void *c, const mfi_slot *items, size_t count) {
     (void)c;
-    PyObject *tuple = PyTuple_New((Py_ssize_t)count);
+    PyObject *tuple = mpk_new_tuple(mpk_objects(items), count);
     if (MFI_UNLIKELY(tuple == NULL))
         mpk_drop_items(items, count);
-    else if (count > 0)
-        memcpy(((PyTupleObject *)tuple)->ob_item, items, count * sizeof *items);
     return MPK_SLOT(tuple);
 }
 

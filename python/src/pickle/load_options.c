@@ -28,9 +28,11 @@ static int read_text(PyObject *value, const char *what, const char **ret, PyObje
 }
 
 int mpk_load_options_read(struct mpk_load_options *options, PyObject **values) {
-    PyObject *buffers = values[BUFFERS], *allow = values[ALLOW];
     *options =
         (struct mpk_load_options){.encoding = "ASCII", .errors = "strict", .fix_imports = true};
+    if (values == NULL)
+        return 0;
+    PyObject *buffers = values[BUFFERS], *allow = values[ALLOW];
     if (read_flag(values[IGNORE], &options->ignore) < 0 ||
         read_flag(values[FIX_IMPORTS], &options->fix_imports) < 0 ||
         read_flag(values[DATA_ONLY], &options->data_only) < 0 ||
@@ -93,11 +95,19 @@ int mpk_load_repoint(struct mpk_loader *l, PyObject *object) {
     PyObject *const *n = l->state->n;
     PyObject *module = PyDict_GetItemWithError(type->tp_dict, n[MPK_N___module__]);
     if (module == NULL || !PyUnicode_Check(module) ||
-        PyUnicode_Compare(module, n[MPK_N___main__]) != 0)
+        (module != n[MPK_N___main__] && PyUnicode_Compare(module, n[MPK_N___main__]) != 0))
         return PyErr_Occurred() ? -1 : 0;
-    PyObject *main = PyImport_AddModule("__main__"), *cls = NULL;
-    PyObject *name = ((PyHeapTypeObject *)type)->ht_name;
-    int r = main == NULL ? -1 : mpk_attribute(main, name, &cls);
+    PyObject *main = PyDict_GetItemWithError(PyImport_GetModuleDict(), n[MPK_N___main__]);
+    PyObject *name = ((PyHeapTypeObject *)type)->ht_name, *cls = NULL;
+    if (main != NULL && PyModule_CheckExact(main)) {
+        cls = PyDict_GetItemWithError(PyModule_GetDict(main), name);
+        if (cls == (PyObject *)type)
+            return 0;
+        cls = NULL;
+    }
+    if (PyErr_Occurred())
+        return -1;
+    int r = main == NULL ? 0 : mpk_attribute(main, name, &cls);
     if (r > 0 && cls != (PyObject *)type)
         r = PyObject_SetAttr(object, n[MPK_N___class__], cls);
     Py_XDECREF(cls);
