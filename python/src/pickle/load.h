@@ -39,7 +39,8 @@ struct mpk_load_options {
     PyObject *encoding_owner, *errors_owner;
     PyObject *buffers; /* an iterator, or NULL */
     PyObject *allow;   /* a set of (module, name), or NULL */
-    bool fix_imports, data_only, pause_gc, ignore, trust;
+    bool fix_imports, data_only, pause_gc, trusted;
+    int ignore; /* -1: not said */
 };
 
 /* A class with the attributes that its instances' states have had (load_shape.c). */
@@ -163,7 +164,7 @@ void mpk_file_end(struct mpk_loader *l);
 /* ---- load_path.c, load_options.c ------------------------------------------------------------- */
 
 /* The content of a file that nobody else could have written. NULL: an exception. */
-PyObject *mpk_load_path(PyObject *path, bool trust);
+PyObject *mpk_load_path(PyObject *path, bool trusted);
 
 enum { MPK_LOAD_OPTIONS = 9 };
 /* From MPK_LOAD_OPTIONS values in the order of MPK_LOAD_NAMES; NULL: none was given. */
@@ -171,7 +172,7 @@ int mpk_load_options_read(struct mpk_load_options *options, PyObject **values);
 void mpk_load_options_end(struct mpk_load_options *options);
 #define MPK_LOAD_NAMES                                                                             \
     MPK_N_ignore, MPK_N_fix_imports, MPK_N_encoding, MPK_N_errors, MPK_N_buffers, MPK_N_allow,     \
-        MPK_N_data_only, MPK_N_pause_gc, MPK_N_trust
+        MPK_N_data_only, MPK_N_pause_gc, MPK_N_trusted
 
 /* Pauses the collector if that was asked for; and has it go on. */
 bool mpk_gc_pause(const struct mpk_load_options *options);

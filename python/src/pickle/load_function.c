@@ -137,7 +137,7 @@ static PyObject *load(PyObject *module, PyObject *const *args, Py_ssize_t nargs,
     if (mpk_load_options_read(&l->options, values + 1) < 0) {
         object = NULL;
     } else if (is_path(values[0])) {
-        PyObject *data = mpk_load_path(values[0], l->options.trust || l->options.data_only);
+        PyObject *data = mpk_load_path(values[0], l->options.trusted || l->options.data_only);
         object = data == NULL ? NULL : load_bytes(l, data);
         Py_XDECREF(data);
     } else {
@@ -148,16 +148,16 @@ static PyObject *load(PyObject *module, PyObject *const *args, Py_ssize_t nargs,
 }
 
 PyDoc_STRVAR(load_doc,
-             "load($module, file, ignore=None, /, *, fix_imports=True, encoding='ASCII',\n"
+             "load($module, file, ignore=None, *, fix_imports=True, encoding='ASCII',\n"
              "     errors='strict', buffers=(), allow=None, data_only=False, pause_gc=False,\n"
-             "     trust=False)\n--\n\n"
+             "     trusted=False)\n--\n\n"
              "The object of the next pickle in a file, or of the one at a path.\n\n"
              "allow       the only globals that the pickle may name: \"module:name\", or objects\n"
              "data_only   nothing is imported or called: plain data, or an UnpicklingError\n"
              "pause_gc    the garbage collector is off meanwhile, for the whole process\n"
-             "trust       a path: also if another user owns the file or can write it");
+             "trusted     a path: also if another user owns the file or can write it");
 PyDoc_STRVAR(loads_doc,
-             "loads($module, data, ignore=None, /, *, fix_imports=True, encoding='ASCII',\n"
+             "loads($module, data, ignore=None, *, fix_imports=True, encoding='ASCII',\n"
              "      errors='strict', buffers=(), allow=None, data_only=False, pause_gc=False)\n"
              "--\n\n"
              "The object of a pickle in memory; see load().");
