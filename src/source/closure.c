@@ -175,8 +175,32 @@ static void keep_always(struct mfi_graph *graph) {
     }
 }
 
+/* Whether one of the first words of a header's function is a macro of the unit: so a unit says that
+ * it is the one which has the header's inline functions (#define X_INLINE extern inline). */
+static bool is_made_here(const struct mfi_graph *graph, const struct mfi_piece *piece) {
+    const struct mfi_token *list = mfi_tokens_of(graph, piece);
+    for (uint32_t i = piece->first; i < piece->end && i < piece->first + 2; i++) {
+        if (!mfi_is_ident(&list[i]))
+            continue;
+        for (uint32_t d = graph->names.names[list[i].value].definitions; d != MFI_NONE;
+             d = graph->definitions[d].next) {
+            const struct mfi_piece *by = &graph->pieces[graph->definitions[d].piece];
+            if (by->file == 0 && by->kind == MFI_PIECE_DEFINE && by->end > by->first + 3)
+                return true;
+        }
+    }
+    return false;
+}
+
+static void keep_made_here(struct mfi_graph *graph) {
+    for (uint32_t i = graph->files[0].end_piece; i < graph->piece_count; i++)
+        if (graph->pieces[i].function && is_made_here(graph, &graph->pieces[i]))
+            mfi_keep(graph, i);
+}
+
 void mfi_closure(struct mfi_graph *graph, uint32_t name, uint32_t piece) {
     keep_always(graph);
+    keep_made_here(graph);
     if (name != MFI_NONE)
         mfi_need(graph, name);
     if (piece != MFI_NONE)

@@ -11,8 +11,8 @@ the C and mathematical libraries alone, and of them only functions that do no ha
 given, copy and original are called on generated arguments (source_twin); where a build is not at -O0
 the original's parameters may not be what they were, and it is not called.
 """
+import concurrent.futures
 import functools
-import multiprocessing
 import os
 import pathlib
 import random
@@ -97,6 +97,15 @@ def start(build, scratch):
 
 
 @functools.lru_cache(maxsize=None)
+def program_of(unit):
+    """The unit as a program, whatever it lacks: the macros of -g3 are only whole when they are linked."""
+    path = f"{SCRATCH}/{os.getpid()}-{len(os.listdir(SCRATCH))}.program"
+    done = subprocess.run(["cc", "-nostdlib", "-static", "-no-pie", "-o", path, unit,
+                           "-Wl,-e,0,--unresolved-symbols=ignore-all"], capture_output=True)
+    return path if done.returncode == 0 else unit
+
+
+@functools.lru_cache(maxsize=None)
 def library_of(unit):
     """The unit as a shared library, or None where it cannot be one or was optimised."""
     options = subprocess.run(["readelf", "--debug-dump=info", "--dwarf-depth=1", unit], capture_output=True,
@@ -122,12 +131,12 @@ def compare(path, unit, name, undefined):
 def one(case):
     number, unit, name = case
     path = os.path.join(SCRATCH, f"{number}.c")
-    code, _, size, unit_size, spent, why = TOOL.extract("closure", unit, name, path)
+    code, _, size, unit_size, spent, why = TOOL.extract("closure", program_of(unit), name, path)
     problem, undefined = (why, []) if code != 0 else judge(path, unit)
     found = {"case": f"{unit}: {name}", "problem": problem, "whole": problem is None, "lost": None,
              "size": size / unit_size if code == 0 else None, "spent": spent / 1000, "called": None}
     if problem is not None:
-        code, formed, _, _, _, why = TOOL.extract("auto", unit, name, path)
+        code, formed, _, _, _, why = TOOL.extract("auto", program_of(unit), name, path)
         lost, undefined = (why, []) if code != 0 else judge(path, unit)
         found["lost"] = lost
         found["problem"] += f" -> {('', 'closure', 'preprocessed', 'unit')[formed]}"
@@ -180,8 +189,8 @@ def main():
         for unit, name in drawn[:count]:
             cases.append((len(cases), unit, name))
             root_of.append(root)
-    with multiprocessing.Pool(2, start, (build, scratch)) as pool:
-        found = list(pool.imap(one, cases, chunksize=4))
+    with concurrent.futures.ProcessPoolExecutor(2, initializer=start, initargs=(build, scratch)) as pool:
+        found = list(pool.map(one, cases, chunksize=4))
     for f, root in zip(found, root_of):
         f["root"] = root
     global TWIN
