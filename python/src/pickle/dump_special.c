@@ -205,7 +205,7 @@ int mpk_is_importable(struct mpk_dumper *d, PyObject *object, PyObject *module, 
         PyUnicode_Compare(module, n[MPK_N___main__]) == 0 ||
         PyUnicode_Compare(module, n[MPK_N___mp_main__]) == 0)
         return 0;
-    PyObject *there = PyImport_GetModule(module);
+    PyObject *there = mpk_module_there(d, module);
     if (there == NULL && !PyErr_Occurred())
         there = PyImport_Import(module);
     if (there == NULL) {
