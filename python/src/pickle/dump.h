@@ -285,6 +285,9 @@ char *mpk_save_made(struct mpk_dumper *d, char *q, PyObject *value, PyObject *ob
 /* ---- dump_global.c -------------------------------------------------------------------------- */
 
 char *mpk_save_global(struct mpk_dumper *d, char *q, PyObject *object, PyObject *name);
+/* The same for one that is already known to be there. */
+char *mpk_save_found(struct mpk_dumper *d, char *q, PyObject *object, PyObject *module,
+                     PyObject *name);
 char *mpk_save_type(struct mpk_dumper *d, char *q, PyObject *object);
 /* A module that importing would only look up, as a new reference. NULL: it has to be imported, or,
  * with an exception, cannot be. */

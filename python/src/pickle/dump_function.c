@@ -308,8 +308,11 @@ char *mpk_save_function(struct mpk_dumper *d, char *q, PyObject *object) {
     PyFunctionObject *f = (PyFunctionObject *)object;
     PyObject *name;
     bool done;
-    if (mpk_is_importable(d, object, f->func_module, f->func_qualname))
-        return mpk_save_global(d, q, object, NULL);
+    const int importable = mpk_is_importable(d, object, f->func_module, f->func_qualname);
+    if (importable)
+        return importable == MPK_STRAIGHT
+                   ? mpk_save_found(d, q, object, f->func_module, f->func_qualname)
+                   : mpk_save_global(d, q, object, NULL);
     if (!mpk_specials_load(d))
         return NULL;
     const int recurse = mpk_setting(d, MPK_N_recurse);

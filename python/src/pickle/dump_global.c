@@ -319,6 +319,18 @@ char *mpk_save_global(struct mpk_dumper *d, char *q, PyObject *object, PyObject 
     return q;
 }
 
+char *mpk_save_found(struct mpk_dumper *d, char *q, PyObject *object, PyObject *module,
+                     PyObject *name) {
+    const Py_ssize_t length = PyUnicode_GET_LENGTH(name);
+    if (PyUnicode_FindChar(name, '.', 0, length, 1) != -1 ||
+        PyUnicode_FindChar(name, '<', 0, length, 1) != -1)
+        return mpk_save_global(d, q, object, NULL); /* which knows what to say of it */
+    struct names n = {mpk_ref(module), mpk_ref(name), NULL, NULL};
+    q = put_names(d, q, object, &n);
+    let_go(&n);
+    return q;
+}
+
 char *mpk_put_global(struct mpk_dumper *d, char *q, PyObject *object, PyObject *module,
                      PyObject *name) {
     if (d->e.protocol >= 4) {

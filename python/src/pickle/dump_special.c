@@ -213,11 +213,15 @@ int mpk_is_importable(struct mpk_dumper *d, PyObject *object, PyObject *module, 
         return 0;
     }
     PyObject *found = NULL;
-    if (PyModule_CheckExact(there)) {
+    if (PyModule_CheckExact(there) && _PyType_Lookup(&PyModule_Type, name) == NULL)
         found = PyDict_GetItemWithError(PyModule_GetDict(there), name);
-        Py_XINCREF(found);
+    if (found == object) {
+        Py_DECREF(there);
+        return MPK_STRAIGHT;
     }
-    if (found == NULL && !PyErr_Occurred())
+    if (found != NULL)
+        Py_INCREF(found);
+    else if (!PyErr_Occurred())
         found = mpk_resolve(there, name);
     Py_DECREF(there);
     PyErr_Clear();
