@@ -501,7 +501,7 @@ def a_path_that_others_can_write_is_refused():
         os.chmod("mine", mode)
         with raises(PermissionError):
             mayfly.load("mine")
-        assert mayfly.load("mine", trust=True) == mayfly.load("mine", data_only=True) == [1]
+        assert mayfly.load("mine", trusted=True) == mayfly.load("mine", data_only=True) == [1]
     os.unlink("mine")
     os.mkfifo("fifo")
     with raises(PermissionError):

@@ -308,8 +308,11 @@ char *mpk_save_function(struct mpk_dumper *d, char *q, PyObject *object) {
     PyFunctionObject *f = (PyFunctionObject *)object;
     PyObject *name;
     bool done;
-    if (mpk_is_importable(d, object, f->func_module, f->func_qualname))
-        return mpk_save_global(d, q, object, NULL);
+    const int importable = mpk_is_importable(d, object, f->func_module, f->func_qualname);
+    if (importable)
+        return importable == MPK_STRAIGHT
+                   ? mpk_save_found(d, q, object, f->func_module, f->func_qualname)
+                   : mpk_save_global(d, q, object, NULL);
     if (!mpk_specials_load(d))
         return NULL;
     const int recurse = mpk_setting(d, MPK_N_recurse);
@@ -323,18 +326,24 @@ char *mpk_save_function(struct mpk_dumper *d, char *q, PyObject *object) {
 
 /* property, staticmethod, classmethod */
 char *mpk_save_wrapped(struct mpk_dumper *d, char *q, PyObject *object) {
-    static const char *const names[] = {"fget", "fset", "fdel", "__doc__"};
+    static const enum mpk_name names[] = {MPK_N_fget, MPK_N_fset, MPK_N_fdel, MPK_N___doc__};
     PyObject *parts[4] = {NULL, NULL, NULL, NULL}, *value = NULL;
     const bool property = Py_IS_TYPE(object, &PyProperty_Type);
     const int count = property ? 4 : 1;
     int made = 0;
-    while (made < count && (parts[made] = PyObject_GetAttrString(
-                                object, property ? names[made] : "__func__")) != NULL)
+    while (made < count) {
+        const enum mpk_name name = property ? names[made] : MPK_N___func__;
+        if ((parts[made] = PyObject_GetAttr(object, d->state->n[name])) == NULL)
+            break;
         made++;
+    }
+    PyObject *args = NULL;
     if (made == count)
-        value = property ? Py_BuildValue("(O(OOOO))", &PyProperty_Type, parts[0], parts[1],
-                                         parts[2], parts[3])
-                         : Py_BuildValue("(O(O))", Py_TYPE(object), parts[0]);
+        args = property ? PyTuple_Pack(4, parts[0], parts[1], parts[2], parts[3])
+                        : PyTuple_Pack(1, parts[0]);
+    if (args != NULL)
+        value = PyTuple_Pack(2, Py_TYPE(object), args);
+    Py_XDECREF(args);
     while (made > 0)
         Py_DECREF(parts[--made]);
     return mpk_save_made(d, q, value, object);

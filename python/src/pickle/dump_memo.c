@@ -120,7 +120,7 @@ void mpk_memo_clear(struct mpk_dumper *d) {
     const size_t settled = d->settled, count = d->e.memo_count, kept = d->kept_count;
     uintptr_t *order = d->order;
     PyObject **held = d->kept;
-    const size_t capacity = d->capacity;
+    const size_t capacity = d->capacity, kept_capacity = d->kept_capacity;
     d->settled = d->e.memo_count = d->used = d->kept_count = 0;
     if (d->table != NULL && (d->mask > 1 << 16 || d->base > UINT32_MAX / 4 || count > 1 << 30)) {
         PyMem_RawFree(d->table); /* a large one is not kept for small dumps to come */
@@ -137,6 +137,14 @@ void mpk_memo_clear(struct mpk_dumper *d) {
         Py_XDECREF((PyObject *)address_of(order[i]));
     for (size_t i = 0; i < kept; i++)
         Py_DECREF(held[i]);
-    PyMem_RawFree(order);
-    PyMem_RawFree(held);
+    if (d->order == NULL && capacity <= 1 << 16) {
+        d->order = order;
+        d->capacity = capacity;
+    } else
+        PyMem_RawFree(order);
+    if (d->kept == NULL && kept_capacity <= 1 << 16) {
+        d->kept = held;
+        d->kept_capacity = kept_capacity;
+    } else
+        PyMem_RawFree(held);
 }

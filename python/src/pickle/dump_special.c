@@ -249,7 +249,7 @@ int mpk_is_importable(struct mpk_dumper *d, PyObject *object, PyObject *module, 
         PyUnicode_Compare(module, n[MPK_N___main__]) == 0 ||
         PyUnicode_Compare(module, n[MPK_N___mp_main__]) == 0)
         return 0;
-    PyObject *there = PyImport_GetModule(module);
+    PyObject *there = mpk_module_there(d, module);
     if (there == NULL && !PyErr_Occurred())
         there = PyImport_Import(module);
     if (there == NULL) {
@@ -257,11 +257,15 @@ int mpk_is_importable(struct mpk_dumper *d, PyObject *object, PyObject *module, 
         return 0;
     }
     PyObject *found = NULL;
-    if (PyModule_CheckExact(there)) {
+    if (PyModule_CheckExact(there) && _PyType_Lookup(&PyModule_Type, name) == NULL)
         found = PyDict_GetItemWithError(PyModule_GetDict(there), name);
-        Py_XINCREF(found);
+    if (found == object) {
+        Py_DECREF(there);
+        return MPK_STRAIGHT;
     }
-    if (found == NULL && !PyErr_Occurred())
+    if (found != NULL)
+        Py_INCREF(found);
+    else if (!PyErr_Occurred())
         found = mpk_resolve(there, name);
     Py_DECREF(there);
     PyErr_Clear();

@@ -31,7 +31,8 @@
     X(extend) X(file) X(find_class) X(fix_imports) X(fmode) X(ignore) X(items) X(latin1) X(obj) \
     X(object) X(pause_gc) X(peek) X(persistent_id) X(persistent_load) X(protocol) X(read) \
     X(readinto) X(readline) X(recurse) X(reduce) X(reducer_override) X(strict) X(strictio) X(update) \
-    X(write) X(__getinitargs__) X(__import__) X(__spec__) X(_initializing) X(data) X(dill) X(trusted)
+    X(write) X(__getinitargs__) X(__import__) X(__spec__) X(_initializing) X(fget) X(fset) X(fdel) \
+    X(data) X(dill) X(trusted)
 /* clang-format on */
 
 enum mpk_name {

@@ -41,6 +41,9 @@ PyObject *mpk_settings_of(struct mpk_dumper *d);           /* borrowed */
 int mpk_setting(struct mpk_dumper *d, enum mpk_name name); /* byref or recurse; -1: an exception */
 char *mpk_save_by_table(struct mpk_dumper *d, char *q, PyObject *object, bool *done);
 bool mpk_is_module_dict(struct mpk_dumper *d, PyObject *dict, PyObject **name);
+/* Whether an object is found by its names; MPK_STRAIGHT: in the dict of a module, where pickle's
+ * own look finds it, too. */
+enum { MPK_STRAIGHT = 2 };
 int mpk_is_importable(struct mpk_dumper *d, PyObject *object, PyObject *module, PyObject *name);
 
 /* dump_function.c */
