@@ -172,6 +172,15 @@ static int is_found_by_getattr(struct mpk_dumper *d, PyObject *object) {
     return 1;
 }
 
+/* pickle writes a variable of types by its name, which __main__ and functions do not lend. Whoever
+ * else has a class of that name is told by the table. */
+static bool is_type_variable(const PyTypeObject *type) {
+    const char *name =
+        strncmp(type->tp_name, "typing.", 7) == 0 ? type->tp_name + 7 : type->tp_name;
+    return strcmp(name, "TypeVar") == 0 || strcmp(name, "ParamSpec") == 0 ||
+           strcmp(name, "TypeVarTuple") == 0;
+}
+
 char *mpk_save_special(struct mpk_dumper *d, char *q, PyObject *object, bool *done) {
     PyTypeObject *type = Py_TYPE(object);
     PyObject *const *n = d->state->n;
@@ -185,7 +194,7 @@ char *mpk_save_special(struct mpk_dumper *d, char *q, PyObject *object, bool *do
         return mpk_save_wrapped(d, q, object);
     }
     const int found = is_found_by_getattr(d, object);
-    if (found <= 0)
+    if (found <= 0 || is_type_variable(type))
         return found < 0 ? NULL : mpk_save_by_table(d, q, object, done);
     if (is_plain_class(d, type) ||
         _PyType_Lookup(type, n[MPK_N___reduce__]) !=
