@@ -89,8 +89,8 @@ static void need_all_of(struct mfi_graph *graph, const struct mfi_source_file *f
                         const struct mfi_token *hash) {
     const char *text = file->text + hash->start;
     const char *open = memchr(text, '"', hash->size);
-    const char *close = open == NULL ? NULL
-                                     : memchr(open + 1, '"', hash->size - (size_t)(open + 1 - text));
+    const char *close =
+        open == NULL ? NULL : memchr(open + 1, '"', hash->size - (size_t)(open + 1 - text));
     if (close == NULL)
         return;
     const size_t size = (size_t)(close - open - 1);

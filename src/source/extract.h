@@ -77,7 +77,8 @@ struct mfi_emission {
 
 int mfi_emit(const struct mfi_emission *emission, struct mfi_buffer *to, mayfly_error *error);
 
-/* ---- the compiler (compiler.c) -----------------------------------------------------------------
+/* ---- the compiler as a witness (witness.c)
+ * -----------------------------------------------------------------
  */
 
 /* Runs the text through the preprocessor; its output is in `ret`.

@@ -58,6 +58,8 @@ static bool is_own_macro(const char *text) {
 
 struct macros {
     struct mfi_flags *to;
+    Dwarf *dwarf;
+    unsigned depth;
     int code;
 };
 
@@ -69,6 +71,17 @@ static int take_macro(Dwarf_Macro *macro, void *context) {
     Dwarf_Attribute attribute;
     if (dwarf_macro_opcode(macro, &opcode) != 0 || opcode == DW_MACRO_start_file)
         return DWARF_CB_ABORT;
+    if (opcode == DW_MACRO_import) { /* the compiler's own and the command line's, all of them */
+        Dwarf_Word offset;
+        if (macros->depth == 0 && dwarf_macro_param(macro, 0, &attribute) == 0 &&
+            dwarf_formudata(&attribute, &offset) == 0) {
+            macros->depth++;
+            (void)dwarf_getmacros_off(macros->dwarf, offset, take_macro, macros,
+                                      DWARF_GETMACROS_START);
+            macros->depth--;
+        }
+        return macros->code == 0 ? DWARF_CB_OK : DWARF_CB_ABORT;
+    }
     if (dwarf_macro_param(macro, 0, &attribute) != 0 || dwarf_formudata(&attribute, &line) != 0 ||
         line != 0 || dwarf_macro_param(macro, 1, &attribute) != 0)
         return DWARF_CB_OK;
@@ -99,7 +112,7 @@ static int take_flags(struct mfi_dw_unit *unit, struct mfi_origin *ret) {
         producer = string_of(&unit->die, DW_AT_producer);
     if (producer != NULL)
         r = mfi_flags_parse(&ret->flags, producer, unit->dir);
-    struct macros macros = {.to = &ret->flags};
+    struct macros macros = {.to = &ret->flags, .dwarf = dwarf_cu_getdwarf(unit->skeleton.cu)};
     (void)dwarf_getmacros(&unit->skeleton, take_macro, &macros, DWARF_GETMACROS_START);
     r = mfi_first(r, macros.code);
     for (size_t i = 0; i < unit->file_count && r == 0; i++) {
@@ -196,8 +209,8 @@ static int copy_origin(struct mfi_origin *to, const struct mfi_origin *from) {
                               .line = from->line,
                               .module = from->module,
                               .built = from->built};
-    const bool whole = to->path != NULL && to->symbol != NULL &&
-                       (to->within != NULL) == (from->within != NULL);
+    const bool whole =
+        to->path != NULL && to->symbol != NULL && (to->within != NULL) == (from->within != NULL);
     int r = whole ? 0 : -ENOMEM;
     if (r == 0)
         r = copy_flags(&to->flags, &from->flags);

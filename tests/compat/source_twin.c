@@ -201,9 +201,20 @@ static uint64_t whole(const struct type *type) {
 }
 
 static void fill(char *to, const struct type *type) {
-    static const char *const texts[] = {"",        "a",      "42",    "-17",          "3.25e2",
-                                        "0x1fZ",   "abcabc", "a=b,c", "/usr/lib/x.y", "Hello, World\n",
-                                        "{\"a\":[1]}", "%d of 9",  "  x ",  "\xc3\xa9t\xc3\xa9"};
+    static const char *const texts[] = {"",
+                                        "a",
+                                        "42",
+                                        "-17",
+                                        "3.25e2",
+                                        "0x1fZ",
+                                        "abcabc",
+                                        "a=b,c",
+                                        "/usr/lib/x.y",
+                                        "Hello, World\n",
+                                        "{\"a\":[1]}",
+                                        "%d of 9",
+                                        "  x ",
+                                        "\xc3\xa9t\xc3\xa9"};
     memset(to, 0, ROOM);
     if (type->kind == BYTES) {
         strcpy(to, texts[next(sizeof texts / sizeof *texts)]);
@@ -256,16 +267,15 @@ static void call(const struct function *f, uintptr_t address, struct outcome *re
         double (*real)(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, double, double,
                        double, double, double, double);
         memcpy(&real, &address, sizeof real);
-        const double value = real(w[0], w[1], w[2], w[3], w[4], w[5], d[0], d[1], d[2], d[3], d[4],
-                                  d[5]);
+        const double value =
+            real(w[0], w[1], w[2], w[3], w[4], w[5], d[0], d[1], d[2], d[3], d[4], d[5]);
         memcpy(&ret->result, &value, f->result.size);
         return;
     }
     uint64_t (*function)(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, double, double,
                          double, double, double, double);
     memcpy(&function, &address, sizeof function);
-    ret->result =
-        function(w[0], w[1], w[2], w[3], w[4], w[5], d[0], d[1], d[2], d[3], d[4], d[5]);
+    ret->result = function(w[0], w[1], w[2], w[3], w[4], w[5], d[0], d[1], d[2], d[3], d[4], d[5]);
 }
 
 /* A result as it can be compared: of pointers where in a buffer they lead, or to which text. */
@@ -388,7 +398,8 @@ static void one_case(const char *text, const char *library, const char *name) {
 
 int main(void) {
     char text[1024], library[1024], name[512];
-    outcome = mmap(NULL, sizeof *outcome, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    outcome =
+        mmap(NULL, sizeof *outcome, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (outcome == MAP_FAILED)
         return 1;
     while (scanf("%1023s %1023s %511s", text, library, name) == 3) {
