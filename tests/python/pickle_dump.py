@@ -482,7 +482,7 @@ def trap_16_nothing_is_kept_of_what_was_dumped():
 def trap_19_nothing_leaks_neither_from_what_fails():
     graph = [graphs.graph(seed) for seed in range(40)]
     for protocol in 0, 2, 4, 5:
-        flat(lambda: [outcome(mayfly.dumps, part, protocol) for part in graph])
+        flat(lambda: [outcome(mayfly.dumps, part, protocol) for part in graph], noise=3)
     for hostile in ([1, "x", Fails()], {"a": [Fails()]}, (1, [Fails()]), Plain(a=[2], b=Fails()),
                     {Fails()}, frozenset([Fails()]), Deep(Deep(Fails())),
                     [Plain(a="s"), threading.main_thread()._tstate_lock or Fails()]):
