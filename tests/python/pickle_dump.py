@@ -15,7 +15,7 @@ import mayfly
 import graphs
 from pickle_objects import (Calls, Deep, Fails, Fresh, FreshState, Items, Pairs, Patched, Plain,
                             Property, Registered, Shows, Slots, Spy)
-from run import Skip, case, main, raises
+from run import Skip, case, flat, main, raises
 
 LONG = bool(os.environ.get("MFT_LONG"))
 ALL = range(pickle.HIGHEST_PROTOCOL + 1)
@@ -476,21 +476,6 @@ def trap_16_nothing_is_kept_of_what_was_dumped():
         names[name] = None
         gc.collect()
         assert gone() is None, name
-
-
-def flat(work, rounds=60):
-    """Doing it over and over takes no more memory, once caches of Python have what they want."""
-    grown = []
-    for _ in range(6):
-        gc.collect()
-        before = sys.getallocatedblocks()
-        for _ in range(rounds):
-            work()
-        gc.collect()
-        grown.append(sys.getallocatedblocks() - before)
-        if grown[-1] < rounds // 4:
-            return
-    raise AssertionError(grown)  # a leak grows every time
 
 
 @case

@@ -285,7 +285,13 @@ char *mpk_save_made(struct mpk_dumper *d, char *q, PyObject *value, PyObject *ob
 /* ---- dump_global.c -------------------------------------------------------------------------- */
 
 char *mpk_save_global(struct mpk_dumper *d, char *q, PyObject *object, PyObject *name);
+/* The same for one that is already known to be there. */
+char *mpk_save_found(struct mpk_dumper *d, char *q, PyObject *object, PyObject *module,
+                     PyObject *name);
 char *mpk_save_type(struct mpk_dumper *d, char *q, PyObject *object);
+/* A module that importing would only look up, as a new reference. NULL: it has to be imported, or,
+ * with an exception, cannot be. */
+PyObject *mpk_module_there(struct mpk_dumper *d, PyObject *name);
 /* What a dotted name leads to; NULL with an exception. */
 PyObject *mpk_resolve(PyObject *from, PyObject *name);
 /* Writes `object` as a global of these names, whatever is there by them. */

@@ -29,8 +29,8 @@ static char *move_to_bytes(struct mfi_encoder *e, size_t used, size_t capacity) 
 }
 
 /* Sizes that glibc's allocator takes from its heap once one of them was freed, and not from the
- * kernel, which means page faults, every time. Hence the first buffer of a size is freed as it is,
- * and only later ones are shrunk to become the result. */
+ * kernel, which means page faults, every time. As results are freed smaller than their buffers
+ * were, one of the size is asked for and freed, untouched, when a buffer was the largest so far. */
 enum { ADAPTED = 32 << 20 };
 
 PyObject *mpk_dumper_result(struct mpk_dumper *d, size_t size) {
@@ -40,7 +40,7 @@ PyObject *mpk_dumper_result(struct mpk_dumper *d, size_t size) {
     const size_t capacity = (size_t)PyBytes_GET_SIZE(ret);
     if (capacity > d->largest && capacity <= ADAPTED) {
         d->largest = capacity;
-        return PyBytes_FromStringAndSize(PyBytes_AS_STRING(ret), (Py_ssize_t)size);
+        PyMem_RawFree(PyMem_RawMalloc(capacity + sizeof(PyBytesObject)));
     }
     d->bytes = NULL;
     if (_PyBytes_Resize(&ret, (Py_ssize_t)size) < 0)
@@ -240,6 +240,8 @@ void mpk_dumper_give(struct mpk_state *state, struct mpk_dumper *d) {
 /* 0, or -1 with an exception. */
 int mpk_dumper_protocol(struct mpk_dumper *d, PyObject *protocol, PyObject *fix_imports) {
     long number = d->state->default_protocol;
+    if (protocol == NULL || protocol == Py_None)
+        protocol = mpk_default(d->state, MPK_N_protocol);
     if (protocol != NULL && protocol != Py_None) {
         number = PyLong_AsLong(protocol);
         if (number == -1 && PyErr_Occurred())

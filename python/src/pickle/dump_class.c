@@ -101,19 +101,22 @@ char *mpk_save_class(struct mpk_dumper *d, char *q, PyObject *object) {
         Py_XDECREF(module);
         return NULL;
     }
-    const bool importable = name != NULL && mpk_is_importable(d, object, module, name);
+    const int importable = name == NULL ? 0 : mpk_is_importable(d, object, module, name);
     const bool cyclic = !importable && is_under_way(d, object);
     if (cyclic) /* it cannot wait: whoever asks wants it whole */
         q = mpk_keep(d, module) < 0 || mpk_keep(d, name) < 0
                 ? NULL
                 : mpk_put_global(d, q, object, module, name);
+    else if (importable)
+        q = importable == MPK_STRAIGHT ? mpk_save_found(d, q, object, module, name)
+                                       : mpk_save_global(d, q, object, NULL);
     Py_XDECREF(module);
     Py_XDECREF(name);
     if (importable || cyclic)
-        return cyclic ? q : mpk_save_global(d, q, object, NULL);
+        return q;
     if (!mpk_specials_load(d))
         return NULL;
-    const int byref = mpk_setting(d, "byref");
+    const int byref = mpk_setting(d, MPK_N_byref);
     if (byref < 0)
         return NULL;
     if (!byref && PyType_HasFeature(type, Py_TPFLAGS_HEAPTYPE) && d->e.protocol >= 2 &&

@@ -30,8 +30,14 @@ static char *store_new(struct mpk_dumper *d, char *q, PyObject *object, bool *kn
 
 /* ---- code ----------------------------------------------------------------------------------- */
 
-static char *save_attribute(struct mpk_dumper *d, char *q, PyObject *object, const char *name) {
-    PyObject *value = PyObject_GetAttrString(object, name);
+#if PY_VERSION_HEX >= 0x030B0000
+#define CODE_PART(code, name, function) function(code)
+#else
+#define CODE_PART(code, name, function) mpk_ref((code)->name)
+#endif
+
+/* What a code object may have made for the asking. */
+static char *save_part(struct mpk_dumper *d, char *q, PyObject *value) {
     if (value == NULL)
         return NULL;
     q = mpk_keep(d, value) < 0 ? NULL : mpk_save(d, q, value);
@@ -51,17 +57,17 @@ static char *save_number(struct mpk_dumper *d, char *q, long number) {
 
 /* types.CodeType's arguments, in its order. */
 static char *save_code_parts(struct mpk_dumper *d, char *q, PyObject *object) {
-    const PyCodeObject *code = (const PyCodeObject *)object;
+    PyCodeObject *code = (PyCodeObject *)object;
     CHECKED(save_number(d, q, code->co_argcount));
     CHECKED(save_number(d, q, code->co_posonlyargcount));
     CHECKED(save_number(d, q, code->co_kwonlyargcount));
     CHECKED(save_number(d, q, code->co_nlocals));
     CHECKED(save_number(d, q, code->co_stacksize));
     CHECKED(save_number(d, q, code->co_flags));
-    CHECKED(save_attribute(d, q, object, "co_code"));
+    CHECKED(save_part(d, q, CODE_PART(code, co_code, PyCode_GetCode)));
     CHECKED(mpk_save(d, q, code->co_consts));
     CHECKED(mpk_save(d, q, code->co_names));
-    CHECKED(save_attribute(d, q, object, "co_varnames"));
+    CHECKED(save_part(d, q, CODE_PART(code, co_varnames, PyCode_GetVarnames)));
     CHECKED(mpk_save(d, q, code->co_filename));
     CHECKED(mpk_save(d, q, code->co_name));
 #if PY_VERSION_HEX >= 0x030B0000
@@ -77,8 +83,8 @@ static char *save_code_parts(struct mpk_dumper *d, char *q, PyObject *object) {
     CHECKED(mpk_save(d, q, code->co_lnotab));
 #endif
 #endif
-    CHECKED(save_attribute(d, q, object, "co_freevars"));
-    return save_attribute(d, q, object, "co_cellvars");
+    CHECKED(save_part(d, q, CODE_PART(code, co_freevars, PyCode_GetFreevars)));
+    return save_part(d, q, CODE_PART(code, co_cellvars, PyCode_GetCellvars));
 }
 
 char *mpk_save_code(struct mpk_dumper *d, char *q, PyObject *object) {
@@ -302,11 +308,14 @@ char *mpk_save_function(struct mpk_dumper *d, char *q, PyObject *object) {
     PyFunctionObject *f = (PyFunctionObject *)object;
     PyObject *name;
     bool done;
-    if (mpk_is_importable(d, object, f->func_module, f->func_qualname))
-        return mpk_save_global(d, q, object, NULL);
+    const int importable = mpk_is_importable(d, object, f->func_module, f->func_qualname);
+    if (importable)
+        return importable == MPK_STRAIGHT
+                   ? mpk_save_found(d, q, object, f->func_module, f->func_qualname)
+                   : mpk_save_global(d, q, object, NULL);
     if (!mpk_specials_load(d))
         return NULL;
-    const int recurse = mpk_setting(d, "recurse");
+    const int recurse = mpk_setting(d, MPK_N_recurse);
     if (recurse < 0)
         return NULL;
     if (!recurse && d->e.protocol >= 2 && mpk_is_module_dict(d, f->func_globals, &name))
@@ -317,18 +326,24 @@ char *mpk_save_function(struct mpk_dumper *d, char *q, PyObject *object) {
 
 /* property, staticmethod, classmethod */
 char *mpk_save_wrapped(struct mpk_dumper *d, char *q, PyObject *object) {
-    static const char *const names[] = {"fget", "fset", "fdel", "__doc__"};
+    static const enum mpk_name names[] = {MPK_N_fget, MPK_N_fset, MPK_N_fdel, MPK_N___doc__};
     PyObject *parts[4] = {NULL, NULL, NULL, NULL}, *value = NULL;
     const bool property = Py_IS_TYPE(object, &PyProperty_Type);
     const int count = property ? 4 : 1;
     int made = 0;
-    while (made < count && (parts[made] = PyObject_GetAttrString(
-                                object, property ? names[made] : "__func__")) != NULL)
+    while (made < count) {
+        const enum mpk_name name = property ? names[made] : MPK_N___func__;
+        if ((parts[made] = PyObject_GetAttr(object, d->state->n[name])) == NULL)
+            break;
         made++;
+    }
+    PyObject *args = NULL;
     if (made == count)
-        value = property ? Py_BuildValue("(O(OOOO))", &PyProperty_Type, parts[0], parts[1],
-                                         parts[2], parts[3])
-                         : Py_BuildValue("(O(O))", Py_TYPE(object), parts[0]);
+        args = property ? PyTuple_Pack(4, parts[0], parts[1], parts[2], parts[3])
+                        : PyTuple_Pack(1, parts[0]);
+    if (args != NULL)
+        value = PyTuple_Pack(2, Py_TYPE(object), args);
+    Py_XDECREF(args);
     while (made > 0)
         Py_DECREF(parts[--made]);
     return mpk_save_made(d, q, value, object);

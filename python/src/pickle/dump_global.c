@@ -39,6 +39,8 @@ PyObject *mpk_resolve(PyObject *from, PyObject *name) {
 }
 
 static bool is_local(struct mpk_dumper *d, PyObject *object, PyObject *name) {
+    if (MFI_LIKELY(PyUnicode_FindChar(name, '<', 0, PyUnicode_GET_LENGTH(name), 1) == -1))
+        return false;
     PyObject *locals = PyUnicode_FromString("<locals>");
     const int found = locals == NULL ? -1 : PyUnicode_Contains(name, locals);
     Py_XDECREF(locals);
@@ -106,15 +108,33 @@ static PyObject *module_of(struct mpk_dumper *d, PyObject *object, PyObject *nam
     return search_modules(d, object, name);
 }
 
-static PyObject *import(PyObject *name) {
-    if (PyUnicode_Check(name)) {
-        PyObject *module = PyImport_GetModule(name);
-        if (module != NULL && PyModule_CheckExact(module))
-            return module;
-        Py_XDECREF(module);
-        if (PyErr_Occurred())
-            return NULL;
-    }
+/* A module that another thread is still importing is for the import system, which waits for it. */
+PyObject *mpk_module_there(struct mpk_dumper *d, PyObject *name) {
+    PyObject *modules = PyImport_GetModuleDict();
+    if (!PyUnicode_CheckExact(name) || !PyDict_CheckExact(modules))
+        return NULL;
+    PyObject *module = PyDict_GetItemWithError(modules, name);
+    if (module == NULL || !PyModule_CheckExact(module))
+        return NULL;
+    Py_INCREF(module);
+    PyObject *spec = PyDict_GetItemWithError(PyModule_GetDict(module), d->state->n[MPK_N___spec__]);
+    if (spec == NULL || spec == Py_None)
+        return module;
+    PyObject *initializing;
+    Py_INCREF(spec);
+    const int r = mpk_look_up(spec, d->state->n[MPK_N__initializing], &initializing);
+    if (r < 0 || (initializing != NULL && initializing != Py_False))
+        Py_CLEAR(module);
+    PyErr_Clear(); /* the import system sees it, too */
+    Py_XDECREF(initializing);
+    Py_DECREF(spec);
+    return module;
+}
+
+static PyObject *import(struct mpk_dumper *d, PyObject *name) {
+    PyObject *module = mpk_module_there(d, name);
+    if (module != NULL || PyErr_Occurred())
+        return module;
     return PyImport_ImportModuleLevelObject(name, NULL, NULL, NULL, 0);
 }
 
@@ -151,7 +171,7 @@ static bool find_names(struct mpk_dumper *d, PyObject *object, PyObject *name, s
     n->module = module_of(d, object, n->name);
     if (n->module == NULL)
         return false;
-    n->found_module = import(n->module);
+    n->found_module = import(d, n->module);
     if (n->found_module == NULL)
         return refuse(d, object, "Can't pickle %R: import of module %R failed", n->module, NULL);
     PyObject *found = resolve(n->found_module, n->name, &n->parent);
@@ -295,6 +315,18 @@ static char *put_names(struct mpk_dumper *d, char *q, PyObject *object, struct n
 char *mpk_save_global(struct mpk_dumper *d, char *q, PyObject *object, PyObject *name) {
     struct names n = {NULL, NULL, NULL, NULL};
     q = find_names(d, object, name, &n) ? put_names(d, q, object, &n) : NULL;
+    let_go(&n);
+    return q;
+}
+
+char *mpk_save_found(struct mpk_dumper *d, char *q, PyObject *object, PyObject *module,
+                     PyObject *name) {
+    const Py_ssize_t length = PyUnicode_GET_LENGTH(name);
+    if (PyUnicode_FindChar(name, '.', 0, length, 1) != -1 ||
+        PyUnicode_FindChar(name, '<', 0, length, 1) != -1)
+        return mpk_save_global(d, q, object, NULL); /* which knows what to say of it */
+    struct names n = {mpk_ref(module), mpk_ref(name), NULL, NULL};
+    q = put_names(d, q, object, &n);
     let_go(&n);
     return q;
 }

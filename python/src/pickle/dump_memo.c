@@ -4,7 +4,8 @@
  */
 #include "dump.h"
 
-enum { FIRST_ORDER = 256, FIRST_LOG2 = 9, AHEAD = 16 };
+/* KEPT: as many entries of the list and the table, 2 MiB and 1 MiB, stay for the next dump. */
+enum { FIRST_ORDER = 256, FIRST_LOG2 = 9, AHEAD = 16, KEPT = 1 << 18 };
 
 int mpk_memo_grow_order(struct mpk_dumper *d) {
     const size_t capacity = d->capacity == 0 ? FIRST_ORDER : 2 * d->capacity;
@@ -120,14 +121,14 @@ void mpk_memo_clear(struct mpk_dumper *d) {
     const size_t settled = d->settled, count = d->e.memo_count, kept = d->kept_count;
     uintptr_t *order = d->order;
     PyObject **held = d->kept;
-    const size_t capacity = d->capacity;
+    const size_t capacity = d->capacity, kept_capacity = d->kept_capacity;
     d->settled = d->e.memo_count = d->used = d->kept_count = 0;
-    if (d->table != NULL && (d->mask > 1 << 16 || d->base > UINT32_MAX / 4 || count > 1 << 30)) {
+    if (d->table != NULL && (d->mask > KEPT || d->base > UINT32_MAX / 4 || count > 1 << 30)) {
         PyMem_RawFree(d->table); /* a large one is not kept for small dumps to come */
         d->table = NULL;
     } else
         d->base += (uint32_t)count;
-    if (settled == 0 && kept == 0 && capacity <= 1 << 16)
+    if (settled == 0 && kept == 0 && capacity <= KEPT)
         return;
     /* letting go may run finalizers, which may come here again */
     d->order = NULL;
@@ -137,6 +138,14 @@ void mpk_memo_clear(struct mpk_dumper *d) {
         Py_XDECREF((PyObject *)address_of(order[i]));
     for (size_t i = 0; i < kept; i++)
         Py_DECREF(held[i]);
-    PyMem_RawFree(order);
-    PyMem_RawFree(held);
+    if (d->order == NULL && capacity <= KEPT) {
+        d->order = order;
+        d->capacity = capacity;
+    } else
+        PyMem_RawFree(order);
+    if (d->kept == NULL && kept_capacity <= KEPT) {
+        d->kept = held;
+        d->kept_capacity = kept_capacity;
+    } else
+        PyMem_RawFree(held);
 }

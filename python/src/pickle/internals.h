@@ -57,7 +57,11 @@ MPK_INLINE bool mpk_small_int(PyObject *object, int64_t *ret) {
 #else
     const Py_ssize_t size = Py_SIZE(number);
     const digit *digits = number->ob_digit;
-    const int64_t sign = (size > 0) - (size < 0);
+    if (size >= -1 && size <= 1) {
+        *ret = (int64_t)size * (int64_t)digits[0];
+        return true;
+    }
+    const int64_t sign = size > 0 ? 1 : -1;
     const size_t count = (size_t)(size < 0 ? -size : size);
 #endif
     if (count <= 1) {

@@ -74,6 +74,26 @@ static int import_helpers(struct mpk_state *state) {
     return 0;
 }
 
+PyObject *mpk_default(const struct mpk_state *state, enum mpk_name name) {
+    if (state->settings == NULL)
+        return NULL;
+    PyObject *value = PyDict_GetItemWithError(state->settings, state->n[name]);
+    return value == Py_None ? NULL : value;
+}
+
+static PyObject *use_settings(PyObject *module, PyObject *settings) {
+    if (!PyDict_Check(settings))
+        return PyErr_Format(PyExc_TypeError, "settings must be a dict");
+    Py_XSETREF(mpk_state_of(module)->settings, mpk_ref(settings));
+    Py_RETURN_NONE;
+}
+
+/* mayfly._settings calls it, so that who has never looked at settings does not pay for them. */
+static PyMethodDef methods[] = {
+    {"_use_settings", use_settings, METH_O, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
 static int execute(PyObject *module) {
     struct mpk_state *state = mpk_state_of(module);
     if (make_names(state) < 0 || import_helpers(state) < 0)
@@ -125,6 +145,7 @@ struct PyModuleDef mpk_module = {
     .m_name = "mayfly._pickle",
     .m_doc = "Python objects to pickles and back.",
     .m_size = sizeof(struct mpk_state),
+    .m_methods = methods,
     .m_slots = module_slots,
     .m_traverse = traverse,
     .m_free = release,

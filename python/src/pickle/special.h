@@ -19,6 +19,7 @@ enum mpk_special {
     MPK_CALL,
     MPK_LATER,
     MPK_SETTINGS,
+    MPK_DEFAULTS, /* the dict that they are taken from */
     MPK_CREATE_FUNCTION,
     MPK_CREATE_CODE,
     MPK_CREATE_CELL,
@@ -36,10 +37,13 @@ struct mpk_later {
 };
 
 bool mpk_specials_load(struct mpk_dumper *d);
-PyObject *mpk_settings_of(struct mpk_dumper *d); /* borrowed */
-int mpk_setting(struct mpk_dumper *d, const char *name);
+PyObject *mpk_settings_of(struct mpk_dumper *d);           /* borrowed */
+int mpk_setting(struct mpk_dumper *d, enum mpk_name name); /* byref or recurse; -1: an exception */
 char *mpk_save_by_table(struct mpk_dumper *d, char *q, PyObject *object, bool *done);
 bool mpk_is_module_dict(struct mpk_dumper *d, PyObject *dict, PyObject **name);
+/* Whether an object is found by its names; MPK_STRAIGHT: in the dict of a module, where pickle's
+ * own look finds it, too. */
+enum { MPK_STRAIGHT = 2 };
 int mpk_is_importable(struct mpk_dumper *d, PyObject *object, PyObject *module, PyObject *name);
 
 /* dump_function.c */
