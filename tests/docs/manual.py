@@ -122,7 +122,7 @@ def test_names():
     names = set()
     for path in (ROOT / "tests").rglob("*"):
         if path.suffix == ".c":
-            names.update(re.findall(r"\bMFT\((\w+)\)", path.read_text()))
+            names.update(re.findall(r"\b(?:MFT|SOURCES|CALLS)\((\w+)\)", path.read_text()))
         elif path.suffix == ".py":
             names.update(re.findall(r"^@case\ndef (\w+)", path.read_text(), re.M))
         elif path.suffix == ".sh":
