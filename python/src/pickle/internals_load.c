@@ -152,6 +152,7 @@ int mpk_attribute(PyObject *object, PyObject *name, PyObject **ret) {
 
 /* ---- functions ------------------------------------------------------------------------------- */
 
+#if MPK_LAYOUTS
 static bool is_closure(PyObject *closure, Py_ssize_t count) {
     if (closure == Py_None)
         return count == 0;
@@ -162,6 +163,7 @@ static bool is_closure(PyObject *closure, Py_ssize_t count) {
             return false;
     return true;
 }
+#endif
 
 /* What is usual is put together without a call that takes its arguments apart; FunctionType says
  * what is wrong with everything else. */
