@@ -20,11 +20,12 @@ static const mayfly_source_options plain = {.unchecked = true};
 /* ---- calls that are refused ------------------------------------------------------------------ */
 
 static int dump_scene(void *context, mayfly_error *error) {
-    mayfly_auto(mayfly_file) file = NULL;
+    mayfly_file *file = NULL;
     (void)context;
     const int r = mayfly_dump_source(mft_times, &plain, &file, error);
     assert_true(r == 0 ? file != NULL : file == NULL);
-    return r;
+    const int closed = mayfly_file_close(&file, r == 0 ? error : NULL);
+    return r < 0 ? r : closed;
 }
 
 static void S1_every_call_of_dumping_may_be_refused(void **state) {
