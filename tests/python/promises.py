@@ -63,7 +63,7 @@ def dumping_survives_every_refused_allocation():
     del plain["point"]  # collections.namedtuple() itself fails with a SystemError in Python 3.11
     for obj in plain, [sample, sample(2)]:
         before = mayfly.dumps(obj)
-        assert every_allocation_refused(lambda obj=obj: mayfly.dumps(obj)) > 3
+        assert every_allocation_refused(lambda obj=obj: mayfly.dumps(obj)) > 0
         assert mayfly.dumps(obj) == before
 
 

@@ -18,7 +18,7 @@ def table(path, heading):
     """The rows of the first table that has this heading in its first line."""
     lines = (ROOT / "bench" / path).read_text().split("\n")
     at = next(i for i, line in enumerate(lines) if line.startswith("|") and heading in line)
-    head = [cell.strip() for cell in lines[at].strip("| ").split("|")]
+    head = [cell.strip() for cell in lines[at].strip().strip("|").split("|")]
     for line in lines[at + 2:]:
         if not line.startswith("|"):
             return
