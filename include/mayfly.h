@@ -32,4 +32,6 @@
 #include <mayfly/where.h>
 #include <mayfly/workspace.h>
 
+/* Apart: <mayfly/source.h> and <mayfly/namespace.h>, which are of the library mayfly-source. */
+
 #endif

@@ -37,11 +37,13 @@
  *         const char *signature;
  *     } mayfly_namespace[] = {{"square", (void (*)(void))square, 0, "int square(int)"}, {0}};
  *     const struct { void *to; const void *from; unsigned long size; } mayfly_values[] = {...};
- *     / * #NAME: square * /                            the last line
+ *     / * #NAME: square * /
  *
- * (without the blanks in the comment marks). Everything is in mayfly_namespace, static functions
- * and globals, too; of data, `signature` is the declaration. mayfly_values is there if values of
- * globals were asked for: whoever loads the file copies them before anything is called.
+ * (without the blanks in the comment marks): what the compiler was told, as far as it is harmless;
+ * what could not be carried, left out if there is none; the last line names the function.
+ * Everything is in mayfly_namespace, static functions and globals, too; of data, `signature` is the
+ * declaration. mayfly_values is there if values of globals were asked for: whoever loads the file
+ * copies them before anything is called.
  */
 #ifndef MAYFLY_SOURCE_H
 #define MAYFLY_SOURCE_H

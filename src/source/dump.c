@@ -128,8 +128,8 @@ static int find_text(struct mfi_extraction *e, mayfly_error *error) {
     if (symbol == NULL && why == MAYFLY_E_NO_SOURCE)
         symbol = name;
     if (symbol != NULL && wanted->image == NULL)
-        r = mfi_locate_embedded(wanted, symbol, false, NULL, &e->origin, r == 0 ? NULL : error);
-    return r == 1 ? 0 : (r < 0 ? r : why);
+        r = mfi_locate_embedded(wanted, symbol, false, NULL, &e->origin, NULL);
+    return r == 1 ? 0 : why; /* what the error says */
 }
 
 /* ---- forms ----------------------------------------------------------------------------------- */

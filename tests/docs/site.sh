@@ -22,4 +22,8 @@ left = [block for block in cookbook.blocks() if block not in shown]
 print("not ok" if left or not shown else "ok", "every_example_of_the_documents_is_in_the_cookbook")
 for block in left:
     print(f"    {block.document}.md, {block.heading}: no example in C names it")
+shells = {path.stem for path in (cookbook.ROOT / "examples" / "shell").glob("*.sh")}
+recipes = {recipe.name for recipe in cookbook.recipes()}
+odd = sorted((recipes - shells) ^ set(cookbook.NO_SHELL)) + sorted(shells - recipes)
+print("not ok" if odd else "ok", "every_recipe_has_an_example_for_shells_or_says_why_not", *odd)
 END

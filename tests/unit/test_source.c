@@ -466,6 +466,8 @@ static void what_is_not_carried_is_named(void **state) {
                     "int f(const char *s) { return helper((int)strlen(s)) + shared; }\n");
     assert_int_equal(run("gcc -g -c -o '%s' '%s'", object, path), 0);
     mft_ok(mayfly_source_of_program(object, "f", NULL, &source, &mft_error));
+    assert_string_equal(mayfly_source_path(source), path);
+    assert_int_equal(mayfly_source_line(source), 4);
     assert_string_equal(mayfly_source_need(source, 0), "helper");
     assert_string_equal(mayfly_source_need(source, 1), "shared");
     assert_null(mayfly_source_need(source, 2));

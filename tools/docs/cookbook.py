@@ -15,6 +15,20 @@ DOCUMENTS = ROOT / "tests" / "python" / "documents"
 NAMED = re.compile(r"(?<![\w-])(tempfile-guide|tempfile-deep-dive|tempfile-overview|dill-temp)\.md"
                    r"((?:\"[^\"]*\"|[^.;:\"]|\.(?!\s|$))*)")
 
+# Why a recipe has nothing for shells.
+NO_SHELL = {
+    "dump_load": "Values are dumped by programs; a shell looks into them: see :doc:`pickles` and :doc:`values`.",
+    "file_handles": "A shell has redirections and no handles.",
+    "limits": "A shell has ``ulimit -f`` for files; the limits of directories are the library's.",
+    "session": "A session is a program's values; there is no command for it.",
+    "session_kept": "A session is a program's values; there is no command for it.",
+    "source_buffer": "What goes through a buffer here goes through a file or a pipe: see :doc:`source_code`.",
+    "source_names": "``mayfly source --long`` tells the same of a program: see :doc:`source_code`.",
+    "spooled": "A pipe is a shell's memory, and ``mayfly write`` a spool that ends in a file: see :doc:`atomic_write`.",
+    "testing_by_hand": "See :doc:`testing`: a test of a shell's has no other way.",
+    "text": "Shells leave encodings to ``iconv``, which writes to a file by ``mayfly write``: see :doc:`atomic_write`.",
+}
+
 
 @dataclass
 class Block:
@@ -70,6 +84,10 @@ def recipes():
         yield Recipe(path.stem, text, [b for b in found if any(b.is_named(d, w) for d, w in named)])
 
 
+RUN = "As it stands, run by ``python3 -m mayfly script.py`` or after ``mayfly.install()``.\n\n"
+RUN_DILL = "As it stands, run by ``python3 -m mayfly --dill script.py`` or after ``mayfly.install(dill=True)``.\n\n"
+
+
 def tab(name, body):
     return f".. tab:: {name}\n\n{indented(body)}\n"
 
@@ -81,8 +99,11 @@ def page(recipe, names):
     if (ROOT / "examples" / "shell" / f"{recipe.name}.sh").exists():
         out.append(tab("Shell", f".. literalinclude:: /examples/shell/{recipe.name}.sh\n"
                                 "   :language: sh\n   :lines: 2-"))
+    else:
+        out.append(tab("Shell", NO_SHELL[recipe.name]))
     if recipe.python:
-        body = "\n".join(f"From {b.document}.md, *{b.heading}*:\n\n.. code-block:: python\n\n"
+        how = RUN_DILL if any(b.document == "dill-temp" for b in recipe.python) else RUN
+        body = how + "\n".join(f"From {b.document}.md, *{b.heading}*:\n\n.. code-block:: python\n\n"
                          f"{indented(b.code)}" for b in recipe.python)
         out.append(tab("Python", body))
     return "\n".join(out)

@@ -13,8 +13,8 @@ import subprocess
 import sys
 import tempfile
 
-SHOWN = ["index", "tutorial-c", "cookbook/files", "api/file", "python/tempfile", "command", "guarantees",
-         "benchmarks"]
+SHOWN = ["index", "tutorial-c", "cookbook/files", "cookbook/source_code", "api/file", "api/source",
+         "python/tempfile", "python/temp", "tempfile", "command", "guarantees", "benchmarks"]
 # Pages are put into frames of the width, one after the other: Chromium has no window below 500.
 MEASURE = """<body style="margin:0"><pre id="out"></pre><script>
 const pages = %s, widths = [1440, 390], found = [];

@@ -10,7 +10,7 @@ import textwrap
 
 from headers import without_rows
 
-NAMES = re.compile(r"\b(?:(mayfly_\w+)\b(\(\))?|([a-z]\w*)(\(\)))")
+NAMES = re.compile(r"\b(?:(mayfly_\w+)\b(\(\))?|([A-Za-z]\w*)(\(\)))")
 
 
 def escape(text):

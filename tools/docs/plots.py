@@ -18,7 +18,7 @@ def table(path, heading):
     """The rows of the first table that has this heading in its first line."""
     lines = (ROOT / "bench" / path).read_text().split("\n")
     at = next(i for i, line in enumerate(lines) if line.startswith("|") and heading in line)
-    head = [cell.strip() for cell in lines[at].strip("| ").split("|")]
+    head = [cell.strip() for cell in lines[at].strip().strip("|").split("|")]
     for line in lines[at + 2:]:
         if not line.startswith("|"):
             return
@@ -59,11 +59,41 @@ def trees():
             for threads in ("1 thread", "2 threads")]
 
 
+def unpickling():
+    """Of one Python, the first; cells may be empty where a peer cannot do it."""
+    for row in table("RESULTS-unpickle.md", "pickle / mayfly"):
+        bars = [(peer, number(row[key])) for peer, key in
+                (("pickle", "pickle / mayfly"), ("dill", "dill / mayfly"),
+                 ("cloudpickle", "cloudpickle or memcpy / mayfly")) if number(row[key])]
+        if bars:
+            yield f"{row['workload']}: {row['mayfly'].replace(' us', ' µs')}", [
+                ("memcpy" if peer == "cloudpickle" and "bytes" in row["workload"] else peer, ratio)
+                for peer, ratio in bars]
+
+
+def pickling():
+    for row in table("RESULTS-pickle.md", "x pickle"):
+        bars = [(key[2:], number(value)) for key, value in row.items() if key[:2] == "x " and number(value)]
+        if bars:
+            yield f"{row['workload']}: {row['mayfly'].replace('us', 'µs')}", bars
+
+
+def sources():
+    for row in table("RESULTS-source.md", "dlopen"):
+        name = next(iter(row.values()))
+        yield f"{name}, cached: {row['cached'].replace(' us', ' µs')}", [
+            ("dlopen", number(row["dlopen"]) / number(row["cached"]))]
+        yield f"{name}, compiled: {row['compiled']}", [("cc", number(row["cc"]) / number(row["compiled"]))]
+
+
 PLOTS = [
     ("Files, directories and spools", "RESULTS", files),
     ("Reading pickles (protocol 4)", "RESULTS-object", lambda: pickles("again, ms")),
     ("Writing pickles (protocol 4)", "RESULTS-object", lambda: writing()),
     ("Python's tempfile", "RESULTS-python", python),
+    ("Dumping Python's objects", "RESULTS-pickle", pickling),
+    ("Loading Python's objects", "RESULTS-unpickle", unpickling),
+    ("Loading sources of C", "RESULTS-source", sources),
     ("Removing trees, beside the best peer", "RESULTS-tree", trees),
 ]
 
@@ -107,6 +137,8 @@ def page():
            "turns, on a noisy machine of two processors; the tables behind the plots have all of it, and the "
            "command that made them.\n"]
     for name, source, groups in PLOTS:
+        if not (ROOT / "bench" / f"{source}.md").exists():
+            continue  # not measured yet
         out += [f"## {name}\n", f"```{{raw}} html\n{svg(name, groups())}\n```\n",
                 f"[All figures](bench/{source}.md)\n"]
     out += ["## All tables\n", "```{toctree}\n:maxdepth: 1\n:glob:\n\nbench/RESULTS*\n```\n"]

@@ -47,14 +47,22 @@ def plain(text):
 
 
 def docstring(text):
-    """What is indented in one is code."""
+    """What is indented in one is code; words with two blanks behind them are told of."""
     parts = []
     for part in re.split(r"\n\n+", text.strip("\n")):
-        inside = all(line.startswith("    ") for line in part.split("\n"))
-        parts.append(code(textwrap.dedent(part), "python") if inside else
-                     "".join(plain(p) if i % 2 == 0 else f"`{p}`"
-                             for i, p in enumerate(re.split(r"(`[^`]+`)", part))))
+        lines = part.split("\n")
+        rows = [re.match(r"(\S+(?: \S+)*)  +(\S.*)$", line) for line in lines]
+        if all(line.startswith("    ") for line in lines):
+            parts.append(code(textwrap.dedent(part), "python"))
+        elif all(rows):
+            parts.append("\n".join(f"``{row[1]}``\n{indented(marked(row[2]))}" for row in rows))
+        else:
+            parts.append(marked(part))
     return "\n\n".join(parts)
+
+
+def marked(text):
+    return "".join(plain(p) if i % 2 == 0 else f"`{p}`" for i, p in enumerate(re.split(r"(`[^`]+`)", text)))
 
 
 def indented(text, by=ON):
@@ -66,6 +74,11 @@ def title(text, mark="="):
 
 
 def code(text, language="c"):
+    """What is only nearly of the language (a command line, a format with dots in it) is shown as text."""
+    from pygments.lexers import get_lexer_by_name
+    from pygments.token import Error
+    if any(kind is Error for kind, _ in get_lexer_by_name(language).get_tokens(text)):
+        language = "text"
     return f".. code-block:: {language}\n\n{indented(text.rstrip())}\n"
 
 
@@ -193,9 +206,9 @@ class Stubs:
         return "\n".join(out)
 
     def shown(self, node, module):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("_core"):
+        if isinstance(node, ast.ImportFrom) and node.module in self.trees and node.module.startswith("_"):
             for alias in node.names:
-                for found in self.find("_core", alias.name):
+                for found in self.find(node.module, alias.name):
                     yield from self.one(found, module, alias.asname or alias.name)
         elif isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_"):
             yield from self.one([node], module, node.name)
