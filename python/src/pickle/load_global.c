@@ -78,7 +78,7 @@ static int may_name(struct mpk_loader *l, PyObject *module, PyObject *name) {
 static bool is_plain(PyObject *item) {
     return PyUnicode_CheckExact(item) || PyBytes_CheckExact(item) || PyFloat_CheckExact(item) ||
            PyLong_CheckExact(item) || PyList_CheckExact(item) || PyTuple_CheckExact(item) ||
-           PySet_CheckExact(item) || PyFrozenSet_CheckExact(item);
+           Py_IS_TYPE(item, &PySet_Type) || PyFrozenSet_CheckExact(item);
 }
 
 int mpk_may_call(struct mpk_loader *l, PyObject *callable, PyObject *arguments) {
