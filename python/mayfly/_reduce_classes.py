@@ -6,6 +6,7 @@ A class is made with its whole dict, because a metaclass or __init_subclass__ ma
 back to the class itself - an instance as an attribute - is set afterwards; what a method's cell leads to
 is _reduce_functions' matter.
 """
+import _thread
 import abc
 import collections
 import dataclasses
@@ -43,6 +44,8 @@ def reduce_class(cls, settings):
         return NotImplemented
     if is_importable(cls):
         return NotImplemented
+    if cls is getattr(_thread, "_ExceptHookArgs", None):  # which it is not called, before Python 3.10
+        return Name("_thread", "_ExceptHookArgs")
     if cls in type_names:
         return LOAD_TYPE, (type_names[cls],)
     if cls.__module__ == "dill._dill":

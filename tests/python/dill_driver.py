@@ -31,7 +31,9 @@ def private_parts():
                               for count, layout in _dill_code.LAYOUTS.items()]
     inside.CODE_VERSION = versions[_dill_code.OWN]
     inside.CODE_PARAMS = _dill_code.LAYOUTS[_dill_code.OWN].split()
-    inside.IS_PYPY, inside.OLD310, inside.MAPPING_PROXY_TRICK = False, False, True
+    if sys.version_info < (3, 10):
+        inside.CODE_PARAMS[inside.CODE_PARAMS.index("linetable")] = "lnotab"
+    inside.IS_PYPY, inside.OLD310, inside.MAPPING_PROXY_TRICK = False, sys.version_info < (3, 10), True
     inside.DictProxyType = types.MappingProxyType
     inside._create_code = _dill_code.create_code
     import pickle

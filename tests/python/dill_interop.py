@@ -148,7 +148,7 @@ class DC:
     c: 'typing.Any' = None
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, **({"slots": True} if sys.version_info >= (3, 10) else {}))
 class DCS:
     a: int = 1
 

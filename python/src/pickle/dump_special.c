@@ -167,7 +167,8 @@ static int is_found_by_getattr(struct mpk_dumper *d, PyObject *object) {
     const PyTypeObject *type = Py_TYPE(object);
     if (type == &PyMethod_Type)
         return is_method_of(d, object);
-    if (type == &PyMemberDescr_Type || type == &PyMethodDescr_Type || type == &PyWrapperDescr_Type)
+    if (type == &PyMemberDescr_Type || type == &PyMethodDescr_Type ||
+        type == &PyWrapperDescr_Type || type == &PyClassMethodDescr_Type)
         return is_attribute((PyObject *)PyDescr_TYPE(object), PyDescr_NAME(object), object);
     return 1;
 }

@@ -109,6 +109,14 @@ PyObject *mpk_pickler_make(struct mpk_state *state, PyObject *const *values, PyO
 
 /* ---- a dump --------------------------------------------------------------------------------- */
 
+/* What super().persistent_id is to who overrides it. */
+static PyObject *no_persistent_id(PyObject *self, PyObject *object) {
+    (void)self;
+    (void)object;
+    Py_RETURN_NONE;
+}
+static PyMethodDef no_method = {"persistent_id", no_persistent_id, METH_O, NULL};
+
 /* What may be overridden is looked up when the dump begins: attributes of subclasses, too. */
 static int look_up(struct mpk_pickler *self, struct mpk_state *state, PyObject **override,
                    PyObject **persistent, PyObject **table) {
@@ -116,6 +124,9 @@ static int look_up(struct mpk_pickler *self, struct mpk_state *state, PyObject *
         mpk_look_up((PyObject *)self, state->n[MPK_N_persistent_id], persistent) < 0 ||
         mpk_look_up((PyObject *)self, state->n[MPK_N_dispatch_table], table) < 0)
         return -1;
+    if (*persistent != NULL && PyCFunction_Check(*persistent) &&
+        PyCFunction_GET_FUNCTION(*persistent) == no_persistent_id)
+        Py_CLEAR(*persistent);
     return 0;
 }
 
@@ -312,9 +323,8 @@ static PyObject *get(PyObject *object, PyObject *number) {
 
 static PyObject *get_persistent_id(struct mpk_pickler *self, void *unused) {
     (void)unused;
-    if (self->persistent_id == NULL)
-        PyErr_SetString(PyExc_AttributeError, "persistent_id");
-    return self->persistent_id == NULL ? NULL : mpk_ref(self->persistent_id);
+    return self->persistent_id == NULL ? PyCFunction_New(&no_method, (PyObject *)self)
+                                       : mpk_ref(self->persistent_id);
 }
 
 static int set_persistent_id(struct mpk_pickler *self, PyObject *value, void *unused) {
