@@ -19,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CACHED_TIMES = 50 };
+enum { CACHED_TIMES = 10 };
 
 static const char *source, *object = "./first.so";
 

@@ -136,8 +136,9 @@ static void keep_before(struct mfi_graph *graph, uint32_t includes, uint32_t num
     if (piece->first + 2 >= piece->end || list[piece->first + 2].kind != MFI_T_NAME)
         return;
     const struct mfi_name *name = &graph->names.names[list[piece->first + 2].value];
-    /* Behind the last one of the system's headers only the project's matter. */
-    if (seen < includes || name->last_header > seen)
+    /* Behind the last one of the system's headers only the project's matter, which include the
+     * system's as well: those look at names like _GNU_SOURCE. */
+    if (seen < includes || name->last_header > seen || name->text[0] == '_')
         mfi_keep(graph, number);
 }
 

@@ -225,7 +225,8 @@ static void declare_at(struct declaring *d) {
         return;
     }
     if (d->walk.parens == 0 && token->kind == MFI_T_PUNCT) {
-        if (token->value == '}' || (token->value == ';' && mfi_is(&token[-1], ')')))
+        if (token->value == '}' ||
+            (token->value == ';' && d->walk.at > 0 && mfi_is(&token[-1], ')')))
             d->old_style = false;
         if (token->value == ',' || token->value == ';' || token->value == '}') {
             d->named = d->old_style;

@@ -69,8 +69,9 @@ static void a_function_brings_what_it_names_and_nothing_else(void **state) {
 
 static void macros_bring_what_their_bodies_name(void **state) {
     (void)state;
-    UNIT("f", "+ #include <stdio.h>", "+ #define TWICE(x) add((x), (x))", "- #define THRICE(x) 3",
-         "+ static int add(int a, int b) { return a + b; }", "+ int f(int x) { return TWICE(x); }");
+    UNIT("f", "+ #define _GNU_SOURCE", "+ #include <stdio.h>", "+ #define TWICE(x) add((x), (x))",
+         "- #define THRICE(x) 3", "+ static int add(int a, int b) { return a + b; }",
+         "+ int f(int x) { return TWICE(x); }");
 }
 
 static void pasted_names_are_found(void **state) {
