@@ -9,6 +9,10 @@ WERROR ?= true
 # The Python that the package is built for.
 PYTHON ?= /usr/bin/python3
 
+# Where the linker and pkg-config look. Meson asks dpkg-dev for it, which a bare Debian has not.
+MULTIARCH := $(shell cc -print-multiarch 2>/dev/null)
+LIBDIR ?= $(if $(MULTIARCH),lib/$(MULTIARCH))
+
 NEEDS_MESON = command -v meson >/dev/null && command -v ninja >/dev/null || { \
 	echo "meson or ninja is missing: scripts/setup installs what building needs" >&2; exit 1; }
 # Leaks are asan's to find: valgrind would also blame what forked children of tests leave allocated.
@@ -29,7 +33,7 @@ all: $(BUILD)/build.ninja
 
 $(BUILD)/build.ninja:
 	@$(NEEDS_MESON)
-	scripts/for-python $(PYTHON) meson setup $(BUILD) --prefix=$(PREFIX) -Dpython=$(PYTHON) -Dwerror=$(WERROR) $(MESONFLAGS)
+	scripts/for-python $(PYTHON) meson setup $(BUILD) --prefix=$(PREFIX) $(if $(LIBDIR),--libdir=$(LIBDIR)) -Dpython=$(PYTHON) -Dwerror=$(WERROR) $(MESONFLAGS)
 
 setup:
 	@scripts/setup
@@ -61,6 +65,7 @@ bench:
 	bench/run_cache $(BUILD)
 	bench/run_chunk $(BUILD)
 	bench/run_source_load $(BUILD)
+	bench/run_source_locate $(BUILD)
 	bench/run_python $(BUILD)
 	bench/run_pickle $(BUILD)
 	bench/run_unpickle $(BUILD)
@@ -83,7 +88,7 @@ look: docs
 	/usr/bin/python3 tools/docs/look.py $(BUILD)
 
 install: all
-	meson configure $(BUILD) -Dprefix=$(PREFIX) $(if $(PYTHON_DIR),\
+	meson configure $(BUILD) -Dprefix=$(PREFIX) $(if $(LIBDIR),-Dlibdir=$(LIBDIR)) $(if $(PYTHON_DIR),\
 		-Dpython.platlibdir=$(PYTHON_DIR) -Dpython.purelibdir=$(PYTHON_DIR))
 	meson install -C $(BUILD) $(if $(DESTDIR),--destdir $(abspath $(DESTDIR)))
 

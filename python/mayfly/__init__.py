@@ -40,35 +40,19 @@ def __dir__():
     return sorted({*globals(), *_LATER, *_MODULES})
 
 
-_before = {}
-
-
 def install(dill=False):
-    """Has `import tempfile` mean mayfly.tempfile from now on, for this process.
+    """Has `import tempfile` and `import dill.temp` mean mayfly's from now on, for this process.
 
-    With `dill=True`, also `import dill` and `import dill.temp` mean mayfly's. Modules that imported
-    something from the other one before keep it.
+    Of dill it is that part alone; the rest is dill's own, if it is there. With `dill=True`, also `import
+    dill` means mayfly's, and dill is not needed. Modules that imported something from the other
+    one before keep it.
     """
-    import sys
-    from . import tempfile
-    sys.modules["tempfile"] = tempfile
-    if dill:
-        from . import _as_dill
-        made = _as_dill.modules()
-        for name in [name for name in sys.modules if name.partition(".")[0] == "dill"]:
-            _before.setdefault(name, sys.modules.pop(name))
-        sys.modules.update(made)
+    from . import _install, tempfile
+    _install.replace(dill)
     return tempfile
 
 
 def uninstall():
-    """Ends what install() began: the next `import tempfile` is CPython's, the next `import dill` dill's."""
-    import sys
-    from . import tempfile
-    if sys.modules.get("tempfile") is tempfile:
-        del sys.modules["tempfile"]
-    if getattr(sys.modules.get("dill"), "temp", None) is sys.modules.get("mayfly.temp", sys):
-        for name in [name for name in sys.modules if name.partition(".")[0] == "dill"]:
-            del sys.modules[name]
-        sys.modules.update(_before)
-        _before.clear()
+    """Ends what install() began: the next `import tempfile` is CPython's, the next `import dill.temp` dill's."""
+    from . import _install
+    _install.give_back()

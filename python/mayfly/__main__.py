@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""python3 -m mayfly script.py args...: runs a script with tempfile replaced.
+"""python3 -m mayfly script.py args...: runs a script with tempfile and dill.temp replaced.
 
     python3 -m mayfly -m module args...
     python3 -m mayfly -c 'code' args...
-    python3 -m mayfly --dill script.py args...   also with dill replaced
+    python3 -m mayfly --dill script.py args...   with all of dill replaced, which then is not needed
 """
 import runpy
 import sys

@@ -1,32 +1,47 @@
 # SPDX-License-Identifier: MIT
 # mypy: ignore-errors
-"""capture(): what is printed, by Python or, with `fd=True`, by whomever."""
+"""capture() as dill.temp has it, on mayfly.capture; the text that takes the place of sys.stdout there."""
+import codecs
 import contextlib
 import io
 import sys
 
+from ._core import capture as _whole
 
-class Captured(io.TextIOWrapper):
-    """A stream of text in memory, with the buffer of bytes below it that sys.stdout has, too."""
 
-    def __init__(self):
-        super().__init__(io.BytesIO(), encoding="utf-8", errors="surrogatepass", newline="\n",
-                         write_through=True)
+class Text(io.StringIO):
+    """The stream in place of sys.stdout: an io.StringIO that has a buffer for bytes, as sys.stdout has."""
 
-    def getvalue(self):
-        self.flush()
-        return self.buffer.getvalue().decode("utf-8", "surrogatepass")
+    @property
+    def buffer(self):
+        return Bytes(self)
+
+
+class Bytes(io.RawIOBase):
+    """What is written to `sys.stdout.buffer`, where the text is kept as text."""
+
+    def __init__(self, text):
+        self.text = text
+        # Whoever keeps the buffer may write half a character at a time.
+        self.decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
+
+    def writable(self):
+        return True
+
+    def write(self, data):
+        data = bytes(data)
+        self.text.write(self.decoder.decode(data))
+        return len(data)
 
 
 @contextlib.contextmanager
 def _replaced(stream):
     before = getattr(sys, stream)
-    captured = Captured()
-    setattr(sys, stream, captured)
     try:
-        yield captured
+        with _whole(stream, fd=False):
+            yield getattr(sys, stream)
     finally:
-        # Somebody within may have put another stream there and forgotten it; as dill, we put ours back.
+        # Somebody within may have put another stream there and forgotten it; as dill, we put the old one back.
         setattr(sys, stream, before)
 
 
@@ -37,10 +52,11 @@ def capture(stream="stdout", fd=False, **options):
     print as well. Other keywords are then those of mayfly.capture.
     """
     if fd:
-        from . import capture as whole
-        return whole(stream, **options)
+        return _whole(stream, **options)
     if options:
         raise TypeError(f"capture: {', '.join(options)} without fd=True")
     if not hasattr(sys, stream):
         raise AttributeError(f"capture: sys has no {stream!r}; 'stdout' or 'stderr'")
+    if stream not in ("stdout", "stderr"):
+        raise ValueError(f"capture: {stream!r} is no stream that is printed to; 'stdout' or 'stderr'")
     return _replaced(stream)

@@ -10,7 +10,7 @@ from typing_extensions import Self
 _Path = str | bytes | PathLike[str] | PathLike[bytes]
 _Stream = Literal["stdout", "stderr", "both"]
 _Value = TypeVar("_Value")
-_Buffer = bytes | bytearray | memoryview
+_Data = bytes | bytearray | memoryview
 _Part = str | bytes | PathLike[str] | PathLike[bytes] | None
 
 version: str
@@ -239,7 +239,7 @@ class cache:
     def __init__(
         self, path: _Part = None, *, prefix: _Part = "cache_", dir: _Part = None,
         ttl: float | timedelta | None = None, max_bytes: int = 0, max_entries: int = 0,
-        raw: bool = False, dumps: Callable[[Any], _Buffer] | None = None,
+        raw: bool = False, dumps: Callable[[Any], _Data] | None = None,
         loads: Callable[[bytes], Any] | None = None,
     ) -> None: ...
     def get(self, key: str | bytes, default: Any = None) -> Any: ...
@@ -305,6 +305,7 @@ class Test:
     @property
     def path(self) -> str | None: ...
     def end(self) -> None: ...
+
 class _Buffer(io.BytesIO):
     def __len__(self) -> int: ...
     def __getitem__(self, key: Any, /) -> Any: ...

@@ -200,6 +200,21 @@ def reduce_typing_alias(alias, settings):
     return NotImplemented
 
 
+@reducer(typing.TypeVar, getattr(typing, "ParamSpec", None), getattr(typing, "TypeVarTuple", None))
+def reduce_type_variable(variable, settings):
+    if is_importable(variable):
+        return NotImplemented
+    kind = type(variable)
+    options = {option: getattr(variable, f"__{option}__", None)
+               for option in ("bound", "covariant", "contravariant", "infer_variance")}
+    if getattr(variable, "has_default", bool)():
+        options["default"] = variable.__default__
+    options = {option: value for option, value in options.items() if value}
+    make = functools.partial(kind, variable.__name__, *getattr(variable, "__constraints__", ()), **options)
+    # It would be of the module that has it made.
+    return make, (), {"__module__": variable.__module__}
+
+
 def reduce_sentinel(name):
     def reduce_named(obj, settings):
         return Name("dataclasses", name)

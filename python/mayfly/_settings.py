@@ -10,6 +10,8 @@
 """
 import pickle
 
+from . import _pickle
+
 HANDLE_FMODE = 0    # name and mode; the position is that of a file just opened
 CONTENTS_FMODE = 1  # and the position; a file that is there is not truncated
 FILE_FMODE = 2      # and the text of the file, which is written anew
@@ -21,6 +23,7 @@ settings = {
     "recurse": False,
     "ignore": False,
 }
+_pickle._use_settings(settings)
 
 
 class Settings:

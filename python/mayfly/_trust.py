@@ -17,8 +17,7 @@ def check(file, operation, trusted):
     if found.st_uid not in (os.geteuid(), 0):
         raise PermissionError(1, f"{operation}: it belongs to user {found.st_uid}, and loading executes "
                               "what it says; trusted=True loads it all the same", name)
-    foreign_group = found.st_mode & stat.S_IWGRP and found.st_gid not in (os.getegid(), 0)
-    if stat.S_ISREG(found.st_mode) and (found.st_mode & stat.S_IWOTH or foreign_group):
+    if stat.S_ISREG(found.st_mode) and found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise PermissionError(1, f"{operation}: others can write it (mode "
                               f"{stat.S_IMODE(found.st_mode):04o}), and loading executes what it "
                               "says; trusted=True loads it all the same", name)

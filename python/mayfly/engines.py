@@ -32,12 +32,6 @@ class Pickler(_engine.Pickler):
         super().__init__(file, protocol, **keywords)
         self.dispatch_table = collections.ChainMap(self._extra, copyreg.dispatch_table)
 
-    def reducer_override(self, obj):
-        # What multiprocessing has a way for comes first: a method, a connection, a socket.
-        if type(obj) in self._extra:
-            return NotImplemented
-        return super().reducer_override(obj)
-
     @classmethod
     def register(cls, kind, reduce):
         multiprocessing.reduction.ForkingPickler.register(kind, reduce)

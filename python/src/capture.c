@@ -6,7 +6,7 @@
  * Two ways    fd=True: descriptors 1 and 2 are the library's to replace. What Python itself prints
  *             gets there by sys.stdout, which is flushed at both ends; where that leads elsewhere
  *             (a test runner's or a notebook's stream) another one stands in its place meanwhile.
- *             fd=False: sys.stdout alone is replaced, by an io.StringIO, as dill.temp.capture does.
+ *             fd=False: sys.stdout alone is replaced, by an io.StringIO that has a buffer, too.
  */
 #include "capture.h"
 
@@ -122,20 +122,20 @@ static int watch_exit(struct capture *self, const char *what) {
  */
 
 static int begin_strings(struct capture *self) {
-    PyObject *io = PyImport_ImportModule("_io");
+    PyObject *module = PyImport_ImportModule("mayfly._capture");
     PyObject *only = NULL;
-    int r = io == NULL ? -1 : 0;
+    int r = module == NULL ? -1 : 0;
     for (int i = 0; r == 0 && i < STREAMS; i++) {
         if ((self->streams & (1u << i)) == 0)
             continue;
         PyObject *text = self->options.merge && only != NULL
                              ? mpy_ref(only)
-                             : PyObject_CallMethod(io, "StringIO", NULL);
+                             : PyObject_CallMethod(module, "Text", NULL);
         r = text == NULL ? -1 : mpy_capture_put(&self->places[i], mpy_stream_names[i], text);
         Py_XSETREF(self->texts[i], text);
         only = text;
     }
-    Py_XDECREF(io);
+    Py_XDECREF(module);
     return r;
 }
 

@@ -69,12 +69,37 @@ static void need_alias(struct mfi_graph *graph, const struct mfi_source_file *fi
         mfi_need(graph, name);
 }
 
+/* Of a header and those that it includes. */
+static void need_names_of(struct mfi_graph *graph, uint32_t file) {
+    struct mfi_source_file *header = &graph->files[file];
+    const struct mfi_token *list = header->tokens.list;
+    if (header->needed)
+        return;
+    header->needed = true;
+    for (uint32_t i = 0; i < header->tokens.count; i++)
+        if (mfi_is_ident(&list[i]) && list[i].value >= MFI_WORDS)
+            mfi_need(graph, list[i].value);
+    for (uint32_t i = header->first_piece; i < header->end_piece; i++)
+        if (graph->pieces[i].included != MFI_NONE)
+            need_names_of(graph, graph->pieces[i].included);
+}
+
 /* An #include within a piece: whatever its header names may be used there. */
-static void need_all_of(struct mfi_graph *graph, const struct mfi_piece *piece) {
-    for (uint32_t i = 0; i < graph->names.count; i++)
-        if (graph->names.names[i].last_header != 0 && i >= MFI_WORDS)
-            mfi_need(graph, i);
-    (void)piece;
+static void need_all_of(struct mfi_graph *graph, const struct mfi_source_file *file,
+                        const struct mfi_token *hash) {
+    const char *text = file->text + hash->start;
+    const char *open = memchr(text, '"', hash->size);
+    const char *close =
+        open == NULL ? NULL : memchr(open + 1, '"', hash->size - (size_t)(open + 1 - text));
+    if (close == NULL)
+        return;
+    const size_t size = (size_t)(close - open - 1);
+    for (uint32_t f = 1; f < graph->file_count; f++) {
+        const char *path = graph->files[f].path;
+        const size_t whole = strlen(path);
+        if (whole >= size && memcmp(path + whole - size, open + 1, size) == 0)
+            need_names_of(graph, f);
+    }
 }
 
 /* All names in a piece. */
@@ -84,7 +109,7 @@ static void look_at(struct mfi_graph *graph, uint32_t number) {
     const bool code = piece.kind == MFI_PIECE_CODE;
     for (uint32_t i = piece.first; i < piece.end && !graph->failed; i++) {
         if (code && list[i].kind == MFI_T_DIRECTIVE && mfi_directive(&list[i]) == MFI_W_include)
-            need_all_of(graph, &piece);
+            need_all_of(graph, &graph->files[piece.file], &list[i]);
         if (list[i].kind != MFI_T_NAME || list[i].value < MFI_W_last_keyword)
             continue;
         const bool member =
@@ -150,8 +175,32 @@ static void keep_always(struct mfi_graph *graph) {
     }
 }
 
+/* Whether one of the first words of a header's function is a macro of the unit: so a unit says that
+ * it is the one which has the header's inline functions (#define X_INLINE extern inline). */
+static bool is_made_here(const struct mfi_graph *graph, const struct mfi_piece *piece) {
+    const struct mfi_token *list = mfi_tokens_of(graph, piece);
+    for (uint32_t i = piece->first; i < piece->end && i < piece->first + 2; i++) {
+        if (!mfi_is_ident(&list[i]))
+            continue;
+        for (uint32_t d = graph->names.names[list[i].value].definitions; d != MFI_NONE;
+             d = graph->definitions[d].next) {
+            const struct mfi_piece *by = &graph->pieces[graph->definitions[d].piece];
+            if (by->file == 0 && by->kind == MFI_PIECE_DEFINE && by->end > by->first + 3)
+                return true;
+        }
+    }
+    return false;
+}
+
+static void keep_made_here(struct mfi_graph *graph) {
+    for (uint32_t i = graph->files[0].end_piece; i < graph->piece_count; i++)
+        if (graph->pieces[i].function && is_made_here(graph, &graph->pieces[i]))
+            mfi_keep(graph, i);
+}
+
 void mfi_closure(struct mfi_graph *graph, uint32_t name, uint32_t piece) {
     keep_always(graph);
+    keep_made_here(graph);
     if (name != MFI_NONE)
         mfi_need(graph, name);
     if (piece != MFI_NONE)

@@ -26,6 +26,7 @@
 
 #include <mayfly/dir.h>
 
+#include "compiler.h"
 #include "load.h"
 
 static const char operation[] = "compile";
@@ -54,66 +55,6 @@ static int split_words(struct mfi_flags *to, const char *text) {
         text += size;
     }
     return r;
-}
-
-static bool is_program(const char *path, struct stat *ret) {
-    return mfi_sys.fstatat(AT_FDCWD, path, ret, 0) == 0 && S_ISREG(ret->st_mode) &&
-           (ret->st_mode & 0111) != 0;
-}
-
-/* Where a name was found, in which PATH; as a shell remembers it. */
-static struct {
-    struct mfi_lock lock;
-    char name[64], path[1024], found[256];
-} remembered;
-
-static bool recall(const char *name, const char *path, char **ret) {
-    mfi_lock_take(&remembered.lock);
-    const bool same = strcmp(remembered.name, name) == 0 && strcmp(remembered.path, path) == 0;
-    *ret = same ? mfi_strdup(remembered.found) : NULL;
-    mfi_lock_give(&remembered.lock);
-    return *ret != NULL;
-}
-
-static void remember(const char *name, const char *path, const char *found) {
-    if (strlen(name) >= sizeof remembered.name || strlen(path) >= sizeof remembered.path ||
-        strlen(found) >= sizeof remembered.found || found[0] != '/')
-        return;
-    mfi_lock_take(&remembered.lock);
-    remembered.name[0] = '\0'; /* until all of it is there: a child may be forked in between */
-    (void)snprintf(remembered.path, sizeof remembered.path, "%s", path);
-    (void)snprintf(remembered.found, sizeof remembered.found, "%s", found);
-    (void)snprintf(remembered.name, sizeof remembered.name, "%s", name);
-    mfi_lock_give(&remembered.lock);
-}
-
-/* As execvp(3) would find it, but for a privileged process where the system has its own. */
-static int find_program(const char *name, char **ret_path, struct stat *ret) {
-    const char *path = mfi_getenv("PATH");
-    if (strchr(name, '/') != NULL) {
-        *ret_path = mfi_strdup(name);
-        return *ret_path == NULL ? -ENOMEM : is_program(name, ret) ? 0 : -ENOENT;
-    }
-    if (path == NULL)
-        path = "/usr/bin:/bin";
-    if (recall(name, path, ret_path) && is_program(*ret_path, ret))
-        return 0;
-    free(mfi_take(*ret_path));
-    const char *const all = path;
-    for (const char *end;; path = end + 1) {
-        end = strchrnul(path, ':');
-        char *found = mfi_format("%.*s%s%s", (int)(end - path), path, end > path ? "/" : "", name);
-        if (found == NULL)
-            return -ENOMEM;
-        if (is_program(found, ret)) {
-            remember(name, all, found);
-            *ret_path = found;
-            return 0;
-        }
-        free(found);
-        if (*end == '\0')
-            return -ENOENT;
-    }
 }
 
 static int add_all(struct mfi_flags *to, const char *const *flags) {
@@ -186,7 +127,7 @@ int mfi_compiler(struct mfi_unit *unit, mayfly_error *error) {
     if (r == 0 && unit->command.count == 0)
         r = mfi_flags_add(&unit->command, "cc");
     if (r == 0)
-        r = find_program(unit->command.items[0], &unit->program, &unit->identity);
+        r = mfi_find_program(unit->command.items[0], &unit->program, &unit->identity);
     if (r == -ENOENT)
         return mfi_fail(error, MAYFLY_E_NO_COMPILER, operation, unit->path,
                         "there is no compiler '%s'; install one (gcc or clang), or name it in "
@@ -195,28 +136,6 @@ int mfi_compiler(struct mfi_unit *unit, mayfly_error *error) {
     if (r == 0)
         r = make_command(unit);
     return r < 0 ? mfi_fail_memory(error, 0) : 0;
-}
-
-/* ---- its environment ------------------------------------------------------------------------- */
-
-/* Messages in English, scratch files in the private directory. What a privileged process was given
- * does not go on to others. */
-static int make_environment(const char *scratch, struct mfi_flags *ret) {
-    static const char *const replaced[] = {"TMPDIR=", "LC_ALL=", "LANGUAGE="};
-    mfi_auto_free char *tmpdir = mfi_format("TMPDIR=%s", scratch);
-    int r = tmpdir == NULL ? -ENOMEM : mfi_flags_add(ret, tmpdir);
-    if (r == 0)
-        r = mfi_flags_add(ret, "LC_ALL=C");
-    if (mfi_privileged())
-        return r < 0 ? r : mfi_flags_add(ret, "PATH=/usr/bin:/bin");
-    for (char **at = environ; r == 0 && at != NULL && *at != NULL; at++) {
-        bool taken = true;
-        for (size_t i = 0; i < MFI_LENGTH(replaced); i++)
-            taken = taken && strncmp(*at, replaced[i], strlen(replaced[i])) != 0;
-        if (taken)
-            r = mfi_flags_add(ret, *at);
-    }
-    return r;
 }
 
 /* ---- the text -------------------------------------------------------------------------------- */
@@ -246,90 +165,23 @@ static int make_text(const struct mfi_unit *unit, struct mfi_buffer *ret) {
     return r < 0 || unit->more == NULL ? r : mfi_buffer_append(ret, unit->more, strlen(unit->more));
 }
 
-/* Above the standard streams, where the child's would be laid over it. */
-static int above_standard(int fd) {
-    if (fd < 0 || fd > 2)
-        return fd;
-    const int moved = mfi_sys.dup(fd, 3);
-    (void)mfi_sys.close(fd);
-    return moved;
-}
-
-static int read_file(int fd, struct mfi_buffer *ret) {
-    struct stat st;
-    int r = mfi_sys.fstat(fd, &st);
-    if (r == 0)
-        r = mfi_buffer_reserve(ret, (size_t)st.st_size);
-    while (r == 0 && ret->size < (size_t)st.st_size) {
-        const ssize_t n = mfi_sys.pread(fd, ret->data + ret->size, (size_t)st.st_size - ret->size,
-                                        (off_t)ret->size);
-        if (n <= 0)
-            return n < 0 ? (int)n : -EIO;
-        ret->size += (size_t)n;
-    }
-    if (r == 0)
-        ret->data[ret->size] = '\0';
-    return r;
-}
-
 /* A file of the directory, which goes; one that is not there is empty. */
 static int read_named(mayfly_dir *dir, const char *name, struct mfi_buffer *ret,
                       mayfly_error *error) {
     mfi_auto_fd fd = mfi_sys.openat(mayfly_dir_fd(dir), name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW, 0);
     if (fd == -ENOENT)
         return 0;
-    const int r = fd < 0 ? fd : read_file(fd, ret);
+    const int r = fd < 0 ? fd : mfi_read_fd(fd, ret);
     (void)mfi_sys.unlinkat(mayfly_dir_fd(dir), name, 0); /* or else with the directory */
     return r < 0 ? mfi_fail_call(error, r, operation, mayfly_dir_path(dir), -1) : 0;
 }
 
 /* ---- running it ------------------------------------------------------------------------------ */
 
-/* Ends with the compiler's wait status. */
-static int run(const struct mfi_unit *unit, const char *scratch, const struct mfi_flags *arguments,
-               int input, int output, mayfly_error *error) {
-    mfi_auto_flags environment = {0};
-    int status = 0;
-    if (make_environment(scratch, &environment) < 0)
-        return mfi_fail_memory(error, 0);
-    const int pid = mfi_sys.spawn(&(struct mfi_spawn){.program = unit->program,
-                                                      .arguments = arguments->items,
-                                                      .environment = environment.items,
-                                                      .input = input,
-                                                      .output = output});
-    if (pid == -ENOENT || pid == -EACCES || pid == -ENOEXEC)
-        return mfi_fail(error, MAYFLY_E_NO_COMPILER, operation, unit->path,
-                        "the compiler %s cannot be started (%s); install one, or name it in CC or "
-                        ".compiler",
-                        unit->program, strerror(-pid));
-    if (pid < 0)
-        return mfi_fail_call(error, pid, "spawn", unit->program, -1);
-    const int r = mfi_sys.wait_status(pid, &status);
-    /* Without a status it is the object that tells, which compilers remove when they fail. */
-    return r < 0 && r != -ECHILD ? mfi_fail_call(error, r, "waitpid", unit->program, -1) : status;
-}
-
-/* The first line of the messages that tells of an error, or else the first one. */
-static const char *first_error(const char *text, size_t *ret_size) {
-    static const char *const marks[] = {": error: ", ": fatal error: ", "undefined reference",
-                                        "error: "};
-    for (size_t i = 0; i < MFI_LENGTH(marks); i++) {
-        const char *found = strstr(text, marks[i]);
-        if (found == NULL)
-            continue;
-        while (found > text && found[-1] != '\n')
-            found--;
-        *ret_size = strcspn(found, "\n");
-        return found;
-    }
-    *ret_size = strcspn(text, "\n");
-    return text;
-}
-
 static int tell_failure(const struct mfi_unit *unit, int status, const struct mfi_buffer *said,
                         mayfly_error *error) {
     size_t size = 0;
-    const char *line = said->size == 0 ? "" : first_error(said->data, &size);
+    const char *line = said->size == 0 ? "" : mfi_first_error(said->data, &size);
     if (WIFSIGNALED(status))
         return mfi_fail(error, MAYFLY_E_COMPILE, operation, unit->path,
                         "the compiler %s was ended by signal %d", unit->program, WTERMSIG(status));
@@ -361,14 +213,21 @@ static int run_in(const struct mfi_unit *unit, mayfly_dir *dir, struct mfi_compi
         r = make_arguments(unit, dir, &arguments);
     if (r < 0)
         return mfi_fail_memory(error, unit->size);
-    mfi_auto_fd input = above_standard(mfi_sys.memfd_sealed("source", text.data, text.size));
-    mfi_auto_fd output = input < 0 ? input : above_standard(mfi_sys.memfd("messages"));
+    mfi_auto_fd input = mfi_above_standard(mfi_sys.memfd_sealed("source", text.data, text.size));
+    mfi_auto_fd output = input < 0 ? input : mfi_above_standard(mfi_sys.memfd("messages"));
     if (output < 0)
         return mfi_fail_call(error, output, "memfd_create", unit->path, -1);
-    const int status = run(unit, mayfly_dir_path(dir), &arguments, input, output, error);
+    const struct mfi_running running = {.program = unit->program,
+                                        .arguments = arguments.items,
+                                        .scratch = mayfly_dir_path(dir),
+                                        .input = input,
+                                        .output = output,
+                                        .path = unit->path,
+                                        .operation = operation};
+    const int status = mfi_run_compiler(&running, error);
     if (status < 0)
         return status;
-    r = read_file(output, &ret->diagnostics);
+    r = mfi_read_fd(output, &ret->diagnostics);
     if (r < 0)
         return mfi_fail_call(error, r, "read", unit->path, -1);
     r = read_named(dir, "object.so", &ret->object, error);

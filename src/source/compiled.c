@@ -2,17 +2,18 @@
  *
  * What was compiled before: a mayfly_cache in the user's cache directory.
  *
- * Key       the text with the whole command, what the compiler's file is (device, inode, size,
- *           times), the working directory, and what else the compiler looks at in the environment.
- * Value     the object, what the compiler said, the names, and each header that was read as it was
- *           then (inode, size, times): an entry one of whose headers is another one now is taken
- *           out, and one of which that cannot be told is not stored. Of headers in /usr/include and
- *           /usr/lib their directories are compared: packages replace files, which changes these.
- * Not seen  a header that appears where it would be found before another one; what .incbin reads,
- *           for which a text that says so is never stored.
- * Once      of all who want the same at a time one compiles: mayfly_cache_get_or_compute.
- * Open      stays the cache that was used last, because opening one costs more than looking
- *           something up. Its users are counted, so that no thread closes it under another one.
+ * Key       stands in the value, which is taken only if all of it is the same; the cache knows it
+ * by a sum, because hashing it as the cache does costs more than loading. It is the text with the
+ * whole command, what the compiler's file is (device, inode, size, times), the working directory,
+ * and what else the compiler looks at in the environment. Value     the object, what the compiler
+ * said, the names, and each header that was read as it was then (inode, size, times): an entry one
+ * of whose headers is another one now is taken out, and one of which that cannot be told is not
+ * stored. Of headers in /usr/include and /usr/lib their directories are compared: packages replace
+ * files, which changes these. Not seen  a header that appears where it would be found before
+ * another one; what .incbin reads, for which a text that says so is never stored. Once      of all
+ * who want the same at a time one compiles: mayfly_cache_get_or_compute. Open      stays the cache
+ * that was used last, because opening one costs more than looking something up. Its users are
+ * counted, so that no thread closes it under another one.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -144,7 +145,7 @@ static int make_key(const struct mfi_unit *unit, struct mfi_buffer *ret) {
                                 (int64_t)st->st_mtim.tv_nsec, (int64_t)st->st_ctim.tv_sec,
                                 (int64_t)st->st_ctim.tv_nsec};
     const char *magic =
-        unit->options->any_owner ? "source 1 any" : "source 1"; /* headers' owners */
+        unit->options->any_owner ? "source 2 any" : "source 2"; /* headers' owners */
     int r = append_text(ret, magic);
     if (r == 0)
         r = mfi_buffer_append(ret, compiler, sizeof compiler);
@@ -161,9 +162,28 @@ static int make_key(const struct mfi_unit *unit, struct mfi_buffer *ret) {
     return r < 0 ? r : mfi_buffer_append(ret, unit->text, unit->size);
 }
 
+/* What the cache knows a key by. Two of one sum are no harm: the later one takes the place. */
+struct sum {
+    uint64_t words[2], size;
+};
+
+static struct sum sum_of(const struct mfi_buffer *key) {
+    static const uint64_t first = 0x9e3779b97f4a7c15, second = 0xc2b2ae3d27d4eb4f;
+    struct sum sum = {{first, second}, key->size};
+    for (size_t at = 0; at < key->size; at += sizeof(uint64_t)) {
+        const size_t left = key->size - at;
+        uint64_t word = 0;
+        memcpy(&word, key->data + at, left < sizeof word ? left : sizeof word);
+        sum.words[0] = (sum.words[0] ^ word) * second;
+        sum.words[0] ^= sum.words[0] >> 29;
+        sum.words[1] = ((sum.words[1] ^ word) * first) ^ (sum.words[1] >> 31);
+    }
+    return sum;
+}
+
 /* ---- values ---------------------------------------------------------------------------------- */
 
-/* The parts of a value follow each other, each behind its size. */
+/* The parts of a value follow each other behind the key, each behind its size. */
 enum { PARTS = 5 };
 
 static void parts_of(struct mfi_compiled *compiled, struct mfi_buffer *ret[PARTS]) {
@@ -174,9 +194,12 @@ static void parts_of(struct mfi_compiled *compiled, struct mfi_buffer *ret[PARTS
     ret[4] = &compiled->object;
 }
 
-static int pack(struct mfi_compiled *compiled, struct mfi_buffer *ret) {
+static int pack(const struct mfi_buffer *key, struct mfi_compiled *compiled,
+                struct mfi_buffer *ret) {
     struct mfi_buffer *parts[PARTS];
-    int r = mfi_buffer_reserve(ret, compiled->object.size + 65536);
+    int r = mfi_buffer_reserve(ret, key->size + compiled->object.size + 65536);
+    if (r == 0)
+        r = mfi_buffer_append(ret, key->data, key->size);
     parts_of(compiled, parts);
     for (size_t i = 0; r == 0 && i < PARTS; i++) {
         const uint64_t size = parts[i]->size;
@@ -187,9 +210,14 @@ static int pack(struct mfi_compiled *compiled, struct mfi_buffer *ret) {
     return r;
 }
 
-/* 0, -ENOMEM, or 1: it is no such value. */
-static int unpack(const char *data, size_t size, struct mfi_compiled *ret) {
+/* 0, -ENOMEM, or 1: it is no such value, or another key's. */
+static int unpack(const struct mfi_buffer *key, const char *data, size_t size,
+                  struct mfi_compiled *ret) {
     struct mfi_buffer *parts[PARTS];
+    if (size < key->size || memcmp(data, key->data, key->size) != 0)
+        return 1;
+    data += key->size;
+    size -= key->size;
     parts_of(ret, parts);
     for (size_t i = 0; i < PARTS; i++) {
         uint64_t length;
@@ -228,6 +256,7 @@ static bool is_fresh(const struct mfi_buffer *headers) {
 
 struct computing {
     const struct mfi_unit *unit;
+    const struct mfi_buffer *key;
     struct mfi_compiled compiled;
 };
 
@@ -237,7 +266,7 @@ static int compute(void *context, char **ret, size_t *ret_size, mayfly_error *er
     int r = mfi_compile(computing->unit, &computing->compiled, error);
     if (r < 0)
         return r;
-    if (pack(&computing->compiled, &value) < 0) {
+    if (pack(computing->key, &computing->compiled, &value) < 0) {
         mfi_buffer_free(&value);
         return mfi_fail_memory(error, 0);
     }
@@ -255,10 +284,11 @@ static int look(mayfly_cache *cache, const struct mfi_buffer *key, struct mfi_co
     mfi_auto_free char *data = NULL;
     size_t size;
     mfi_auto_compiled found = {.fleeting = false};
-    int r = mayfly_cache_get(cache, key->data, key->size, &data, &size, error);
+    const struct sum sum = sum_of(key);
+    int r = mayfly_cache_get(cache, &sum, sizeof sum, &data, &size, error);
     if (r <= 0)
         return r;
-    r = unpack(data, size, &found);
+    r = unpack(key, data, size, &found);
     if (r < 0)
         return mfi_fail_memory(error, size);
     if (r == 0 && is_fresh(&found.headers)) {
@@ -266,7 +296,7 @@ static int look(mayfly_cache *cache, const struct mfi_buffer *key, struct mfi_co
         found = (struct mfi_compiled){.fleeting = false};
         return 1;
     }
-    r = mayfly_cache_remove(cache, key->data, key->size, error);
+    r = mayfly_cache_remove(cache, &sum, sizeof sum, error);
     return r < 0 ? r : 0;
 }
 
@@ -274,10 +304,11 @@ static int look(mayfly_cache *cache, const struct mfi_buffer *key, struct mfi_co
 static int compile_once(mayfly_cache *cache, const struct mfi_buffer *key,
                         const struct mfi_unit *unit, struct mfi_compiled *ret,
                         mayfly_error *error) {
-    struct computing computing = {.unit = unit};
+    struct computing computing = {.unit = unit, .key = key};
+    const struct sum sum = sum_of(key);
     mfi_auto_free char *data = NULL;
     size_t size;
-    const int there = mayfly_cache_get_or_compute(cache, key->data, key->size, compute, &computing,
+    const int there = mayfly_cache_get_or_compute(cache, &sum, sizeof sum, compute, &computing,
                                                   NULL, &data, &size, error);
     if (there == 0) {
         *ret = computing.compiled;
@@ -288,7 +319,7 @@ static int compile_once(mayfly_cache *cache, const struct mfi_buffer *key,
         *ret = computing.compiled;
     if (there < 0)
         return there;
-    const int r = unpack(data, size, ret);
+    const int r = unpack(key, data, size, ret);
     if (r == -ENOMEM)
         return mfi_fail_memory(error, size);
     if (r == 0)

@@ -1,228 +1,168 @@
 /* SPDX-License-Identifier: MIT
  *
- * The system's compiler as a witness: what a text is after the preprocessor, whether it compiles,
- * and which names it leaves undefined.
+ * The system's compiler: finding it and running it, for what is to be loaded (compile.c) and what
+ * is only asked about (witness.c).
  *
- * Nothing lies in a file: the text goes in as a sealed file in memory, messages and result come out
- * into others. Nothing of it is run.
+ * It is started with a list of arguments, never by a shell. What goes in and what it says lie in
+ * files in memory.
  */
 #define _GNU_SOURCE
-#include <elf.h>
-#include <fcntl.h>
-#include <link.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <fcntl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "extract.h"
+#include "compiler.h"
 
-static const char operation[] = "extract source";
+/* ---- finding it ------------------------------------------------------------------------------ */
 
-/* ---- running --------------------------------------------------------------------------------- */
+static bool is_program(const char *path, struct stat *ret) {
+    return mfi_sys.fstatat(AT_FDCWD, path, ret, 0) == 0 && S_ISREG(ret->st_mode) &&
+           (ret->st_mode & 0111) != 0;
+}
 
-/* The path of a program by its name. NULL: there is none, or no memory. */
-static char *find_program(const char *name) {
-    if (strchr(name, '/') != NULL)
-        return mfi_strdup(name);
-    const char *at = mfi_getenv("PATH");
-    if (at == NULL)
-        at = "/usr/local/bin:/usr/bin:/bin";
-    while (*at != '\0') {
-        const size_t size = strcspn(at, ":");
-        struct stat st;
-        char *path = mfi_format("%.*s/%s", (int)size, at, name);
-        if (path != NULL && size > 0 && mfi_sys.fstatat(AT_FDCWD, path, &st, 0) == 0 &&
-            S_ISREG(st.st_mode) && (st.st_mode & 0111) != 0)
-            return path;
-        free(path);
-        at += size + (at[size] == ':');
+/* Where a name was found, in which PATH; as a shell remembers it. */
+static struct {
+    struct mfi_lock lock;
+    char name[64], path[1024], found[256];
+} remembered;
+
+static bool recall(const char *name, const char *path, char **ret) {
+    mfi_lock_take(&remembered.lock);
+    const bool same = strcmp(remembered.name, name) == 0 && strcmp(remembered.path, path) == 0;
+    *ret = same ? mfi_strdup(remembered.found) : NULL;
+    mfi_lock_give(&remembered.lock);
+    return *ret != NULL;
+}
+
+static void remember(const char *name, const char *path, const char *found) {
+    if (strlen(name) >= sizeof remembered.name || strlen(path) >= sizeof remembered.path ||
+        strlen(found) >= sizeof remembered.found || found[0] != '/')
+        return;
+    mfi_lock_take(&remembered.lock);
+    remembered.name[0] = '\0'; /* until all of it is there: a child may be forked in between */
+    (void)snprintf(remembered.path, sizeof remembered.path, "%s", path);
+    (void)snprintf(remembered.found, sizeof remembered.found, "%s", found);
+    (void)snprintf(remembered.name, sizeof remembered.name, "%s", name);
+    mfi_lock_give(&remembered.lock);
+}
+
+/* As execvp(3) would find it, but for a privileged process where the system has its own. */
+int mfi_find_program(const char *name, char **ret_path, struct stat *ret) {
+    const char *path = mfi_getenv("PATH");
+    if (strchr(name, '/') != NULL) {
+        *ret_path = mfi_strdup(name);
+        return *ret_path == NULL ? -ENOMEM : is_program(name, ret) ? 0 : -ENOENT;
     }
-    return NULL;
-}
-
-static int read_back(int fd, struct mfi_buffer *to) {
-    off_t at = 0;
-    for (;;) {
-        char block[16384];
-        const ssize_t n = mfi_sys.pread(fd, block, sizeof block, at);
-        if (n <= 0)
-            return (int)n;
-        const int r = mfi_buffer_append(to, block, (size_t)n);
-        if (r < 0)
-            return r;
-        at += n;
+    if (path == NULL)
+        path = "/usr/bin:/bin";
+    if (recall(name, path, ret_path) && is_program(*ret_path, ret))
+        return 0;
+    free(mfi_take(*ret_path));
+    const char *const all = path;
+    for (const char *end;; path = end + 1) {
+        end = strchrnul(path, ':');
+        char *found = mfi_format("%.*s%s%s", (int)(end - path), path, end > path ? "/" : "", name);
+        if (found == NULL)
+            return -ENOMEM;
+        if (is_program(found, ret)) {
+            remember(name, all, found);
+            *ret_path = found;
+            return 0;
+        }
+        free(found);
+        if (*end == '\0')
+            return -ENOENT;
     }
 }
 
-/* The first error among a compiler's messages. */
-static int refuse(const char *messages, const char *path, mayfly_error *error) {
-    const char *found = strstr(messages, "error: ");
-    while (found != NULL && found > messages && found[-1] != '\n')
-        found--;
-    const char *line = found != NULL ? found : messages;
-    return mfi_fail(error, MAYFLY_E_COMPILE, operation, path, "the compiler says: %.*s",
-                    (int)strcspn(line, "\n"), line);
+/* ---- its environment ------------------------------------------------------------------------- */
+
+/* Messages in English, scratch files in the private directory. What a privileged process was given
+ * does not go on to others. */
+static int make_environment(const char *scratch, struct mfi_flags *ret) {
+    static const char *const replaced[] = {"TMPDIR=", "LC_ALL=", "LANGUAGE="};
+    mfi_auto_free char *tmpdir = mfi_format("TMPDIR=%s", scratch != NULL ? scratch : "");
+    int r = tmpdir == NULL ? -ENOMEM : mfi_flags_add(ret, "LC_ALL=C");
+    if (r == 0 && scratch != NULL)
+        r = mfi_flags_add(ret, tmpdir);
+    if (mfi_privileged())
+        return r < 0 ? r : mfi_flags_add(ret, "PATH=/usr/bin:/bin");
+    for (char **at = environ; r == 0 && at != NULL && *at != NULL; at++) {
+        bool taken = true;
+        for (size_t i = scratch != NULL ? 0 : 1; i < MFI_LENGTH(replaced); i++)
+            taken = taken && strncmp(*at, replaced[i], strlen(replaced[i])) != 0;
+        if (taken)
+            r = mfi_flags_add(ret, *at);
+    }
+    return r;
 }
 
-struct job {
-    const char *compiler;
-    const struct mfi_flags *flags;
-    const char *const *more; /* arguments before the flags; ends with NULL */
-    const char *text;
-    size_t size;
-    const char *path;
-};
+/* ---- running it ------------------------------------------------------------------------------ */
 
-/* Runs the compiler; its result, which it writes to the descriptor `out`, is read by the caller. */
-static int run(const struct job *job, int out, struct mfi_buffer *messages, mayfly_error *error) {
-    mfi_auto_flags words = {0};
-    mfi_auto_free char *program = find_program(job->compiler);
-    if (program == NULL)
-        return mfi_fail(error, MAYFLY_E_NO_COMPILER, operation, job->path,
-                        "there is no compiler called %s: install one, or name it in .compiler",
-                        job->compiler);
-    mfi_auto_free char *to = mfi_format("/proc/self/fd/%d", out);
-    int r = to != NULL ? mfi_flags_add(&words, job->compiler) : -ENOMEM;
-    for (size_t i = 0; r == 0 && job->more[i] != NULL; i++)
-        r = mfi_flags_add(&words, job->more[i]);
-    for (size_t i = 0; r == 0 && i < job->flags->count; i++)
-        r = mfi_flags_add(&words, job->flags->items[i]);
-    const char *const last[] = {"-w", "-x", "c", "-o", to, "-"};
-    for (size_t i = 0; r == 0 && i < MFI_LENGTH(last); i++)
-        r = mfi_flags_add(&words, last[i]);
-    if (r < 0)
-        return mfi_fail_memory(error, job->size);
-    mfi_auto_fd input = mfi_sys.memfd_sealed("source", job->text, job->size);
-    mfi_auto_fd output = input < 0 ? input : mfi_sys.memfd("messages");
-    if (output < 0)
-        return mfi_fail_call(error, output, "memfd_create", NULL, -1);
-    int status = 0;
-    const struct mfi_spawn how = {.program = program,
-                                  .arguments = words.items,
-                                  .environment = environ,
-                                  .input = input,
-                                  .output = output};
-    const int pid = mfi_sys.spawn(&how);
-    if (pid < 0)
-        return mfi_fail(error, MAYFLY_E_NO_COMPILER, operation, job->path,
-                        "the compiler %s cannot be started: %s", program, strerror(-pid));
-    r = mfi_sys.wait_status(pid, &status);
-    if (r < 0)
-        return mfi_fail_call(error, r, "waitpid", NULL, -1);
-    r = read_back(output, messages);
-    if (r < 0)
-        return mfi_fail_call(error, r, "read", NULL, -1);
-    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-        return refuse(messages->data != NULL ? messages->data : "nothing, but it failed", job->path,
-                      error);
-    return 0;
+/* Above the standard streams, where the child's would be laid over it. */
+int mfi_above_standard(int fd) {
+    if (fd < 0 || fd > 2)
+        return fd;
+    const int moved = mfi_sys.dup(fd, 3);
+    (void)mfi_sys.close(fd);
+    return moved;
 }
 
-static int run_into(const struct job *job, struct mfi_buffer *ret, mayfly_error *error) {
-    mfi_auto_buffer messages = {0};
-    mfi_auto_fd out = mfi_sys.memfd("result");
-    int r = out < 0 ? out : mfi_sys.set_inherited(out, 1);
-    if (r < 0)
-        return mfi_fail_call(error, r, "memfd_create", NULL, -1);
-    r = run(job, out, &messages, error);
-    if (r < 0)
-        return r;
-    r = read_back(out, ret);
-    return r < 0 ? mfi_fail_call(error, r, "read", NULL, -1) : 0;
-}
-
-int mfi_preprocess(const char *compiler, const struct mfi_origin *origin, struct mfi_buffer *ret,
-                   mayfly_error *error) {
-    const char *slash = strrchr(origin->path, '/');
-    mfi_auto_free char *dir = slash != NULL
-                                  ? mfi_format("%.*s", (int)(slash - origin->path), origin->path)
-                                  : mfi_strdup(".");
-    const char *const more[] = {"-E", "-iquote", dir, NULL};
-    struct mfi_buffer text = {0};
-    mfi_auto_free char *head = mfi_format("#line 1 \"%s\"\n", origin->path);
-    int r = head == NULL || dir == NULL ? -ENOMEM : mfi_buffer_append(&text, head, strlen(head));
+int mfi_read_fd(int fd, struct mfi_buffer *ret) {
+    struct stat st;
+    int r = mfi_sys.fstat(fd, &st);
     if (r == 0)
-        r = mfi_buffer_append(&text, origin->text, origin->size);
-    if (r < 0) {
-        mfi_buffer_free(&text);
-        return mfi_fail_memory(error, origin->size);
+        r = mfi_buffer_reserve(ret, (size_t)st.st_size);
+    while (r == 0 && ret->size < (size_t)st.st_size) {
+        const ssize_t n = mfi_sys.pread(fd, ret->data + ret->size, (size_t)st.st_size - ret->size,
+                                        (off_t)ret->size);
+        if (n <= 0)
+            return n < 0 ? (int)n : -EIO;
+        ret->size += (size_t)n;
     }
-    const struct job job = {.compiler = compiler,
-                            .flags = &origin->flags,
-                            .more = more,
-                            .text = text.data,
-                            .size = text.size,
-                            .path = origin->path};
-    r = run_into(&job, ret, error);
-    mfi_buffer_free(&text);
+    if (r == 0)
+        ret->data[ret->size] = '\0';
     return r;
 }
 
-/* ---- what an object lacks -------------------------------------------------------------------- */
-
-static bool inside(size_t at, size_t size, size_t whole) {
-    return at <= whole && size <= whole - at;
+/* Ends with the compiler's wait status. */
+int mfi_run_compiler(const struct mfi_running *how, mayfly_error *error) {
+    mfi_auto_flags environment = {0};
+    int status = 0;
+    if (make_environment(how->scratch, &environment) < 0)
+        return mfi_fail_memory(error, 0);
+    const int pid = mfi_sys.spawn(&(struct mfi_spawn){.program = how->program,
+                                                      .arguments = how->arguments,
+                                                      .environment = environment.items,
+                                                      .input = how->input,
+                                                      .output = how->output});
+    if (pid == -ENOENT || pid == -EACCES || pid == -ENOEXEC)
+        return mfi_fail(error, MAYFLY_E_NO_COMPILER, how->operation, how->path,
+                        "the compiler %s cannot be started (%s); install one, or name it in CC or "
+                        ".compiler",
+                        how->program, strerror(-pid));
+    if (pid < 0)
+        return mfi_fail_call(error, pid, "spawn", how->program, -1);
+    const int r = mfi_sys.wait_status(pid, &status);
+    /* Without a status it is the object that tells, which compilers remove when they fail. */
+    return r < 0 && r != -ECHILD ? mfi_fail_call(error, r, "waitpid", how->program, -1) : status;
 }
 
-/* The names of one table of symbols that are used and not defined. */
-static int undefined_in(const struct mfi_buffer *object, const ElfW(Shdr) * symbols,
-                        const ElfW(Shdr) * strings, struct mfi_buffer *to) {
-    if (!inside(symbols->sh_offset, symbols->sh_size, object->size) ||
-        !inside(strings->sh_offset, strings->sh_size, object->size))
-        return 0;
-    for (size_t at = 0; at + sizeof(ElfW(Sym)) <= symbols->sh_size; at += sizeof(ElfW(Sym))) {
-        ElfW(Sym) symbol;
-        memcpy(&symbol, object->data + symbols->sh_offset + at, sizeof symbol);
-        if (symbol.st_shndx != SHN_UNDEF || symbol.st_name == 0 ||
-            symbol.st_name >= strings->sh_size)
+/* The first line of the messages that tells of an error, or else the first one. */
+const char *mfi_first_error(const char *text, size_t *ret_size) {
+    static const char *const marks[] = {": error: ", ": fatal error: ", "undefined reference",
+                                        "error: "};
+    for (size_t i = 0; i < MFI_LENGTH(marks); i++) {
+        const char *found = strstr(text, marks[i]);
+        if (found == NULL)
             continue;
-        const char *name = object->data + strings->sh_offset + symbol.st_name;
-        const size_t room = strings->sh_size - symbol.st_name;
-        const char *nul = memchr(name, '\0', room);
-        if (nul == NULL || strcmp(name, "_GLOBAL_OFFSET_TABLE_") == 0)
-            continue;
-        const int r = mfi_buffer_append(to, name, (size_t)(nul - name) + 1);
-        if (r < 0)
-            return r;
+        while (found > text && found[-1] != '\n')
+            found--;
+        *ret_size = strcspn(found, "\n");
+        return found;
     }
-    return 0;
-}
-
-static int undefined_of(const struct mfi_buffer *object, struct mfi_buffer *to) {
-    ElfW(Ehdr) head;
-    int r = 0;
-    if (object->size < sizeof head)
-        return 0;
-    memcpy(&head, object->data, sizeof head);
-    if (memcmp(head.e_ident, ELFMAG, SELFMAG) != 0 || head.e_shentsize != sizeof(ElfW(Shdr)) ||
-        !inside(head.e_shoff, (size_t)head.e_shnum * sizeof(ElfW(Shdr)), object->size))
-        return 0;
-    for (size_t i = 0; i < head.e_shnum && r == 0; i++) {
-        ElfW(Shdr) symbols, strings;
-        memcpy(&symbols, object->data + head.e_shoff + i * sizeof symbols, sizeof symbols);
-        if (symbols.sh_type != SHT_SYMTAB || symbols.sh_link >= head.e_shnum)
-            continue;
-        memcpy(&strings, object->data + head.e_shoff + symbols.sh_link * sizeof strings,
-               sizeof strings);
-        r = undefined_in(object, &symbols, &strings, to);
-    }
-    return r;
-}
-
-int mfi_check(const char *compiler, const struct mfi_flags *flags, const char *text, size_t size,
-              struct mfi_buffer *undefined, mayfly_error *error) {
-    /* As loading does it: what -O1 leaves out is not missed. */
-    static const char *const more[] = {
-        "-c", "-O1", "-fPIC", "-fno-inline", "-Werror=implicit-function-declaration", NULL};
-    mfi_auto_buffer object = {0};
-    const struct job job = {.compiler = compiler,
-                            .flags = flags,
-                            .more = more,
-                            .text = text,
-                            .size = size,
-                            .path = NULL};
-    int r = run_into(&job, &object, error);
-    if (r == 0 && undefined_of(&object, undefined) < 0)
-        r = mfi_fail_memory(error, object.size);
-    return r;
+    *ret_size = strcspn(text, "\n");
+    return text;
 }

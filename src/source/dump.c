@@ -21,6 +21,7 @@ static const char operation[] = "dump source";
 
 void mfi_origin_free(struct mfi_origin *origin) {
     free(origin->path);
+    free(origin->within);
     free(origin->symbol);
     free(origin->owned);
     mfi_flags_free(&origin->flags);

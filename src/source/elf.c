@@ -32,8 +32,8 @@ static bool begin(const char *data, size_t size, struct image *ret) {
     memcpy(&ret->head, data, sizeof ret->head);
     return memcmp(ret->head.e_ident, ELFMAG, SELFMAG) == 0 &&
            ret->head.e_ident[EI_CLASS] == (sizeof(void *) == 8 ? ELFCLASS64 : ELFCLASS32) &&
-           ret->head.e_type == ET_DYN && ret->head.e_shentsize == sizeof(section) &&
-           ret->head.e_shoff <= size &&
+           (ret->head.e_type == ET_DYN || ret->head.e_type == ET_REL) &&
+           ret->head.e_shentsize == sizeof(section) && ret->head.e_shoff <= size &&
            ret->head.e_shnum <= (size - ret->head.e_shoff) / sizeof(section);
 }
 
@@ -89,7 +89,7 @@ const char *mfi_elf_runs(const char *data, size_t size) {
     struct image image;
     section in;
     bool known = false;
-    if (!begin(data, size, &image))
+    if (!begin(data, size, &image) || image.head.e_type != ET_DYN)
         return "";
     for (size_t n = 0; n < image.head.e_shnum; n++) {
         const char *runs = NULL;
@@ -145,4 +145,30 @@ int mfi_elf_exports(const char *data, size_t size,
             section_at(&image, in.sh_link, &strings) && strings.sh_type == SHT_STRTAB)
             return visit_symbols(&image, &in, &strings, visit, context);
     return 0;
+}
+
+/* ---- what is lacking ------------------------------------------------------------------------- */
+
+int mfi_elf_undefined(const char *data, size_t size, int (*visit)(const char *name, void *context),
+                      void *context) {
+    struct image image;
+    section in, strings;
+    int r = 0;
+    if (size == 0 || !begin(data, size, &image))
+        return 0;
+    for (size_t n = 0; n < image.head.e_shnum && r == 0; n++) {
+        if (!section_at(&image, n, &in) || in.sh_type != SHT_SYMTAB ||
+            !section_at(&image, in.sh_link, &strings) || strings.sh_type != SHT_STRTAB)
+            continue;
+        for (size_t i = 0; r == 0 && i < in.sh_size / sizeof(symbol); i++) {
+            symbol entry;
+            memcpy(&entry, image.data + in.sh_offset + i * sizeof entry, sizeof entry);
+            const char *name = entry.st_shndx == SHN_UNDEF && entry.st_name != 0
+                                   ? name_at(&image, &strings, entry.st_name)
+                                   : NULL;
+            if (name != NULL && strcmp(name, "_GLOBAL_OFFSET_TABLE_") != 0)
+                r = visit(name, context);
+        }
+    }
+    return r;
 }

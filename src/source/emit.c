@@ -97,7 +97,7 @@ static void put_head(struct emitter *e) {
         put_text(e, origin->symbol);
     }
     put_text(e, " of ");
-    put_comment(e, origin->path);
+    put_comment(e, origin->within != NULL ? origin->within : origin->path);
     if (origin->line != 0)
         put_line(e, mfi_format(":%u", (unsigned)origin->line));
     put_text(e, origin->embedded ? " as it was compiled, " : ", ");

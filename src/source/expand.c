@@ -223,6 +223,22 @@ static void paste(struct expansion *e, struct items *items) {
 
 static void expand(struct expansion *e, const struct items *items, uint32_t depth);
 
+/* Whether anything is pasted where a macro is used: by itself, or by what it is given. */
+static bool matters(struct expansion *e, const struct items *items, uint32_t at) {
+    uint32_t depth = 0;
+    if (pastes(e->graph, items->list[at].value, 0))
+        return true;
+    for (uint32_t i = at + 1; i < items->count; i++) {
+        const struct item *item = &items->list[i];
+        depth += item_is(item, '(');
+        if (depth == 0 || (item_is(item, ')') && --depth == 0))
+            return false;
+        if (item->kind == MFI_T_NAME && pastes(e->graph, item->value, 0))
+            return true;
+    }
+    return false;
+}
+
 /* The call of a macro at `at`; gives where to go on. */
 static uint32_t expand_at(struct expansion *e, const struct items *items, uint32_t at,
                           uint32_t depth) {
@@ -242,7 +258,9 @@ static uint32_t expand_at(struct expansion *e, const struct items *items, uint32
         struct items made = {0};
         substitute(e, &m, items, &arguments, &made);
         paste(e, &made);
+        graph->names.names[name].expanding = true;
         expand(e, &made, depth + 1);
+        graph->names.names[name].expanding = false;
         free(made.list);
         if (m.call)
             next = arguments.end;
@@ -255,7 +273,9 @@ static void expand(struct expansion *e, const struct items *items, uint32_t dept
         return;
     for (uint32_t i = 0; i < items->count && !e->graph->failed && e->graph->budget > 0;) {
         const bool macro = items->list[i].kind == MFI_T_NAME &&
-                           e->graph->names.names[items->list[i].value].macro != MFI_NONE;
+                           e->graph->names.names[items->list[i].value].macro != MFI_NONE &&
+                           !e->graph->names.names[items->list[i].value].expanding &&
+                           matters(e, items, i);
         i = macro ? expand_at(e, items, i, depth) : i + 1;
     }
 }

@@ -10,7 +10,8 @@
 
 /* Where a function stands, and with what its file was compiled. */
 struct mfi_origin {
-    char *path;   /* absolute if it is known */
+    char *path;   /* of the unit, absolute if it is known */
+    char *within; /* the header that the function stands in; NULL: it is in the unit itself */
     char *symbol; /* what the program calls it */
     uint32_t line;
     const char *text; /* of the file */
@@ -76,7 +77,8 @@ struct mfi_emission {
 
 int mfi_emit(const struct mfi_emission *emission, struct mfi_buffer *to, mayfly_error *error);
 
-/* ---- the compiler (compiler.c) -----------------------------------------------------------------
+/* ---- the compiler as a witness (witness.c)
+ * -----------------------------------------------------------------
  */
 
 /* Runs the text through the preprocessor; its output is in `ret`.

@@ -5,7 +5,7 @@
  *     namespace.c  ->  trust.c        which text
  *                  ->  contract.c     what its comments say
  *                  ->  compiled.c     from the cache, or
- *                      ->  compile.c, depends.c  by the compiler
+ *                      ->  compile.c, compiler.c, depends.c  by the compiler
  *                  ->  elf.c          what would run, which names there are
  *                  ->  module.c       into the process
  *     call.c       ->  signature.c    how a function is declared
@@ -110,6 +110,10 @@ struct mfi_export {
 };
 int mfi_elf_exports(const char *image, size_t size,
                     int (*visit)(const struct mfi_export *found, void *context), void *context);
+
+/* Calls `visit` for each name that an object file uses and does not have. */
+int mfi_elf_undefined(const char *image, size_t size, int (*visit)(const char *name, void *context),
+                      void *context);
 
 /* ---- into the process (module.c) ------------------------------------------------------------- */
 

@@ -15,6 +15,7 @@
  * for again costs no look at any file.
  */
 #define _GNU_SOURCE
+#include <fcntl.h>
 #include <stdlib.h>
 
 #include "locate.h"
@@ -57,6 +58,8 @@ static bool is_own_macro(const char *text) {
 
 struct macros {
     struct mfi_flags *to;
+    Dwarf *dwarf;
+    unsigned depth;
     int code;
 };
 
@@ -68,6 +71,17 @@ static int take_macro(Dwarf_Macro *macro, void *context) {
     Dwarf_Attribute attribute;
     if (dwarf_macro_opcode(macro, &opcode) != 0 || opcode == DW_MACRO_start_file)
         return DWARF_CB_ABORT;
+    if (opcode == DW_MACRO_import) { /* the compiler's own and the command line's, all of them */
+        Dwarf_Word offset;
+        if (macros->depth == 0 && dwarf_macro_param(macro, 0, &attribute) == 0 &&
+            dwarf_formudata(&attribute, &offset) == 0) {
+            macros->depth++;
+            (void)dwarf_getmacros_off(macros->dwarf, offset, take_macro, macros,
+                                      DWARF_GETMACROS_START);
+            macros->depth--;
+        }
+        return macros->code == 0 ? DWARF_CB_OK : DWARF_CB_ABORT;
+    }
     if (dwarf_macro_param(macro, 0, &attribute) != 0 || dwarf_formudata(&attribute, &line) != 0 ||
         line != 0 || dwarf_macro_param(macro, 1, &attribute) != 0)
         return DWARF_CB_OK;
@@ -98,7 +112,7 @@ static int take_flags(struct mfi_dw_unit *unit, struct mfi_origin *ret) {
         producer = string_of(&unit->die, DW_AT_producer);
     if (producer != NULL)
         r = mfi_flags_parse(&ret->flags, producer, unit->dir);
-    struct macros macros = {.to = &ret->flags};
+    struct macros macros = {.to = &ret->flags, .dwarf = dwarf_cu_getdwarf(unit->skeleton.cu)};
     (void)dwarf_getmacros(&unit->skeleton, take_macro, &macros, DWARF_GETMACROS_START);
     r = mfi_first(r, macros.code);
     for (size_t i = 0; i < unit->file_count && r == 0; i++) {
@@ -115,6 +129,21 @@ static int take_flags(struct mfi_dw_unit *unit, struct mfi_origin *ret) {
  */
 static bool number_of(Dwarf_Die *die, unsigned name, Dwarf_Word *ret, Dwarf_Attribute *attribute) {
     return dwarf_formudata(dwarf_attr_integrate(die, name, attribute), ret) == 0;
+}
+
+/* A function of a header is extracted from the unit that includes it, which says what the header's
+ * words mean. A unit that is not there (made by link-time optimisation) leaves the header. */
+static void take_unit_path(const struct mfi_dw_unit *unit, struct mfi_origin *ret) {
+    struct stat st;
+    const char *own = string_of((Dwarf_Die *)(uintptr_t)&unit->skeleton, DW_AT_name);
+    char *path = own != NULL ? mfi_path_below(unit->dir, own) : NULL;
+    if (path == NULL || strcmp(path, ret->path) == 0 || mfi_same_file(path, ret->path) ||
+        mfi_sys.fstatat(AT_FDCWD, path, &st, 0) < 0) {
+        free(path);
+        return;
+    }
+    ret->within = ret->path;
+    ret->path = path;
 }
 
 int mfi_dw_describe(const struct mfi_dw *dw, struct mfi_dw_function *function,
@@ -147,6 +176,7 @@ int mfi_dw_describe(const struct mfi_dw *dw, struct mfi_dw_function *function,
         return mfi_fail(error, MAYFLY_E_NO_SOURCE, "dump source", dw->path,
                         "its debug information does not name the file of %s",
                         name != NULL ? name : "the function");
+    take_unit_path(&unit, ret);
     if (ret->symbol == NULL || take_flags(&unit, ret) < 0)
         return mfi_fail_memory(error, 0);
     return 0;
@@ -175,10 +205,13 @@ static int copy_flags(struct mfi_flags *to, const struct mfi_flags *from) {
 static int copy_origin(struct mfi_origin *to, const struct mfi_origin *from) {
     *to = (struct mfi_origin){.path = mfi_strdup(from->path),
                               .symbol = mfi_strdup(from->symbol),
+                              .within = from->within != NULL ? mfi_strdup(from->within) : NULL,
                               .line = from->line,
                               .module = from->module,
                               .built = from->built};
-    int r = to->path != NULL && to->symbol != NULL ? 0 : -ENOMEM;
+    const bool whole =
+        to->path != NULL && to->symbol != NULL && (to->within != NULL) == (from->within != NULL);
+    int r = whole ? 0 : -ENOMEM;
     if (r == 0)
         r = copy_flags(&to->flags, &from->flags);
     if (r == 0)

@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include <stdlib.h>
 
+#include "read.h"
 #include "result.h"
 
 static const char operation[] = "extract source";
@@ -73,24 +74,36 @@ static int guess_include(struct mfi_flags *flags, const struct mfi_flags *files,
     return found != NULL ? add_dir(flags, "-I", found, found_size) : 0;
 }
 
-/* Only the names of headers are known: -I for what an #include can only mean, -idirafter for the
- * rest, so that the system's headers are not hidden by what has their names. */
+/* What the #includes of a text can only mean. */
+static int guess_in(struct mfi_origin *origin, const char *text, size_t size) {
+    const char *const end = text + size;
+    int r = 0;
+    for (const char *at = text; r == 0 && (at = memchr(at, '#', (size_t)(end - at))) != NULL;) {
+        at += 1 + strspn(at + 1, " \t");
+        if (strncmp(at, "include", 7) != 0)
+            continue;
+        at += 7 + strspn(at + 7, " \t");
+        if (*at != '"' && *at != '<')
+            continue;
+        const size_t name = strcspn(at + 1, "\">\n");
+        r = guess_include(&origin->flags, &origin->headers, at + 1, name);
+    }
+    return r;
+}
+
+/* Only the names of headers are known: -I for what an #include can only mean, in the unit and then
+ * in them, -idirafter for the rest, so that the system's headers are not hidden by what has their
+ * names. */
 static int guess_flags(struct making *m) {
     struct mfi_origin *origin = &m->extraction->origin;
-    const struct mfi_source_file *unit = &m->graph.files[0];
-    int r = 0;
-    for (uint32_t t = 0; t < unit->tokens.count && r == 0; t++) {
-        const struct mfi_token *hash = &unit->tokens.list[t];
-        if (hash->kind != MFI_T_DIRECTIVE || mfi_directive(hash) != MFI_W_include)
+    int r = guess_in(origin, origin->text, origin->size);
+    for (size_t i = 0; i < origin->headers.count && r == 0; i++) {
+        struct mfi_text text;
+        if (is_of_system(origin->headers.items[i]) ||
+            mfi_read_text(origin->headers.items[i], &text, NULL) < 0)
             continue;
-        const char *at = unit->text + hash[1].start + hash[1].size;
-        const char *end = unit->text + hash->start + hash->size;
-        at += at < end ? strspn(at, " \t") : 0;
-        if (at >= end || (*at != '"' && *at != '<'))
-            continue;
-        const char *close = memchr(at + 1, *at == '"' ? '"' : '>', (size_t)(end - at - 1));
-        if (close != NULL)
-            r = guess_include(&origin->flags, &origin->headers, at + 1, (size_t)(close - at - 1));
+        r = guess_in(origin, text.data, text.size);
+        free(text.data);
     }
     for (size_t i = 0; i < origin->headers.count && r == 0; i++) {
         const char *path = origin->headers.items[i], *slash = strrchr(path, '/');
@@ -180,9 +193,8 @@ static char *text_of(const struct mfi_graph *graph, uint32_t name) {
 
 static int find(struct making *m) {
     const struct mfi_origin *origin = &m->extraction->origin;
-    m->piece =
-        mfi_find_function(&m->graph, origin->symbol,
-                          m->form == MAYFLY_SOURCE_PREPROCESSED ? 0 : origin->line, &m->name);
+    const bool here = m->form != MAYFLY_SOURCE_PREPROCESSED && origin->within == NULL;
+    m->piece = mfi_find_function(&m->graph, origin->symbol, here ? origin->line : 0, &m->name);
     if (m->piece == MFI_NONE)
         return mfi_fail(m->error, MAYFLY_E_NO_FUNCTION, operation, origin->path,
                         "there is no function %s in it: it may have been changed, or a macro makes "
@@ -321,7 +333,7 @@ static int finish(struct making *m) {
     ret->flags = flags.data != NULL ? flags.data : mfi_strdup("");
     ret->name = mfi_strdup(e->options->alias != NULL ? e->options->alias : e->origin.symbol);
     ret->signature = m->signature != NULL ? mfi_take(m->signature) : mfi_strdup("");
-    ret->path = mfi_strdup(e->origin.path);
+    ret->path = mfi_strdup(e->origin.within != NULL ? e->origin.within : e->origin.path);
     ret->line = e->origin.line;
     if (ret->line == 0 && m->piece != MFI_NONE) {
         const struct mfi_piece *piece = &m->graph.pieces[m->piece];

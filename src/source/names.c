@@ -90,6 +90,19 @@ static bool takes_parens(const struct mfi_token *token) {
     }
 }
 
+/* Whether the names from `first` to `end`, behind struct, introduce a tag: members follow, or it is
+ * declared alone. "struct tag variable;" does not, nor what a function says to itself. */
+static bool introduces(const struct declaring *d, uint32_t first, uint32_t end) {
+    if (mfi_is(&d->list[end], '{'))
+        return true;
+    if (!mfi_is(&d->list[end], ';') || d->walk.braces != 0)
+        return false;
+    for (uint32_t i = first; i + 1 < end; i++)
+        if (d->graph->names.names[d->list[i].value].macro == MFI_NONE)
+            return false;
+    return true;
+}
+
 /* struct tag {, struct tag; and the like. */
 static void declare_tag(struct declaring *d) {
     const bool is_enum = mfi_is_word(&d->list[d->walk.at], MFI_W_enum);
@@ -111,15 +124,18 @@ static void declare_tag(struct declaring *d) {
     const uint32_t first = at;
     while (at < d->walk.end && mfi_is_ident(&d->list[at]))
         at++;
-    if (at < d->walk.end && (mfi_is(&d->list[at], '{') || mfi_is(&d->list[at], ';'))) {
-        for (uint32_t i = first; i < at; i++)
-            if (d->graph->names.names[d->list[i].value].macro == MFI_NONE || i + 1 == at) {
-                mfi_define(d->graph, d->list[i].value, d->piece);
-                d->given++;
-            }
-        if (is_enum && mfi_is(&d->list[at], '{'))
+    if (at >= d->walk.end || at == first || !introduces(d, first, at)) {
+        if (is_enum && at < d->walk.end && mfi_is(&d->list[at], '{'))
             d->enum_depth = depth + 1;
+        return;
     }
+    for (uint32_t i = first; i < at; i++)
+        if (d->graph->names.names[d->list[i].value].macro == MFI_NONE || i + 1 == at) {
+            mfi_define(d->graph, d->list[i].value, d->piece);
+            d->given++;
+        }
+    if (is_enum && mfi_is(&d->list[at], '{'))
+        d->enum_depth = depth + 1;
 }
 
 static void declare_enumerator(struct declaring *d) {
@@ -257,12 +273,33 @@ static void declare_code(struct mfi_graph *graph, uint32_t piece) {
 
 /* ---- everything ------------------------------------------------------------------------------ */
 
+/* Whether a header's macro is defined with the same words before: projects repeat theirs in many
+ * headers, and each would be expanded. What the unit itself says is never left out. */
+static bool is_repeated(const struct mfi_graph *graph, const struct mfi_piece *piece,
+                        uint32_t name) {
+    const struct mfi_token *hash = &mfi_tokens_of(graph, piece)[piece->first];
+    const char *text = graph->files[piece->file].text + hash->start;
+    if (piece->file == 0 || piece->kind != MFI_PIECE_DEFINE)
+        return false;
+    for (uint32_t d = graph->names.names[name].definitions; d != MFI_NONE;
+         d = graph->definitions[d].next) {
+        const struct mfi_piece *other = &graph->pieces[graph->definitions[d].piece];
+        const struct mfi_token *its = &mfi_tokens_of(graph, other)[other->first];
+        if (its->size == hash->size &&
+            memcmp(graph->files[other->file].text + its->start, text, hash->size) == 0)
+            return true;
+    }
+    return false;
+}
+
 static void declare_macro(struct mfi_graph *graph, uint32_t number) {
     const struct mfi_piece *piece = &graph->pieces[number];
     const struct mfi_token *list = mfi_tokens_of(graph, piece);
     if (piece->first + 2 >= piece->end || list[piece->first + 2].kind != MFI_T_NAME)
         return;
     const uint32_t name = list[piece->first + 2].value;
+    if (is_repeated(graph, piece, name))
+        return;
     mfi_define(graph, name, number);
     if (piece->kind == MFI_PIECE_DEFINE)
         graph->names.names[name].macro = number;

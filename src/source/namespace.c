@@ -163,10 +163,18 @@ static int compile_and_load(mayfly_namespace *ns, struct mfi_unit *unit, mayfly_
                                    &ns->module, error);
 }
 
-/* Most texts need no libm. */
+/* Most texts need no libm. Only lines with a '#' are looked at: a text is looked through in no
+ * time for one character. */
 static bool needs_math(const struct mfi_unit *unit) {
-    return memmem(unit->text, unit->size, "math.h", 6) != NULL ||
-           memmem(unit->text, unit->size, "complex.h", 9) != NULL;
+    const char *const end = unit->text + unit->size;
+    for (const char *at = unit->text; (at = memchr(at, '#', (size_t)(end - at))) != NULL;) {
+        const char *stop = memchr(at, '\n', (size_t)(end - at));
+        const size_t size = (size_t)((stop != NULL ? stop : end) - at);
+        if (memmem(at, size, "math.h", 6) != NULL || memmem(at, size, "complex.h", 9) != NULL)
+            return true;
+        at += size;
+    }
+    return false;
 }
 
 /* What a dumped file knows of names that it lacks. */

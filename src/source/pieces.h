@@ -43,6 +43,7 @@ struct mfi_source_file {
     struct mfi_tokens tokens;
     uint32_t first_piece, end_piece;
     uint32_t bring; /* the include of the unit that brings it, counted from 1; 0: the unit */
+    bool needed;    /* closure: all that it names */
 };
 
 /* That a piece gives a name; a list for each name. */

@@ -52,6 +52,7 @@ struct mfi_name {
     uint32_t last_header; /* the last include of the unit that brings it, counted from 1; 0: none */
     uint8_t needed;       /* closure: 1 as a member, 2 as anything */
     uint8_t pastes;       /* expand.c: whether its macro can make names; 0: not known */
+    bool expanding;       /* expand.c: it is within its own expansion, where it stays as it is */
 };
 
 struct mfi_names {

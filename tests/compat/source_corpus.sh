@@ -21,9 +21,9 @@ scratch=$(mktemp -d) || exit 1
 trap 'rm -rf "$scratch"' EXIT
 if [ -n "${MFT_CORPUS:-}" ]; then
     # shellcheck disable=SC2086
-    python3 "$MFT_SOURCE/tests/compat/source_corpus.py" "$tool" "$scratch" \
+    python3 "$MFT_SOURCE/tests/compat/source_corpus.py" "$MFT_BUILD" "$scratch" \
         "${MFT_CORPUS_COUNT:-100}" $MFT_CORPUS
 else
     echo "# the library's own objects only; MFT_CORPUS names directories of others"
-    python3 "$MFT_SOURCE/tests/compat/source_corpus.py" "$tool" "$scratch" 12 "$MFT_BUILD/src"
+    python3 "$MFT_SOURCE/tests/compat/source_corpus.py" "$MFT_BUILD" "$scratch" 12 "$MFT_BUILD/src"
 fi

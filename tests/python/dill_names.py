@@ -11,11 +11,12 @@ import pickle
 import sys
 import threading
 import types
+import typing
 
 import mayfly
 from mayfly import _dill_code, _dill_names, _engine
 
-from run import case, main, raises
+from run import case, main, raises, script
 
 LIMIT, UNUSED = 7, "x" * 1000
 at_the_top = contextvars.ContextVar("at_the_top", default=3)
@@ -276,6 +277,28 @@ def every_name_of_dill_is_there():
         assert load_type(name) is kind
     with raises(pickle.UnpicklingError):
         load_type("no_such_type")
+
+
+@case
+def variables_of_types_travel_with_the_classes_that_use_them():
+    out = script("""
+        import sys, typing, mayfly
+        T = typing.TypeVar("T", int, str)
+        B = typing.TypeVar("B", bound="Box", covariant=True)
+        variables = [T, B] + [getattr(typing, name)("Q") for name in ("ParamSpec", "TypeVarTuple") if hasattr(typing, name)]
+        class Box(typing.Generic[T]):
+            held: typing.List[T]
+            def get(self) -> T: return self.held
+        sys.stdout.buffer.write(mayfly.dumps([Box, variables, Box[int], typing.Dict[T, B], Box.get], recurse=True).hex().encode())
+    """)
+    again, variables, alias, mapping, get = mayfly.loads(bytes.fromhex(out))
+    T, B = variables[:2]
+    assert again.__parameters__ == (T,) and alias.__origin__ is again and mapping.__parameters__ == (T, B)
+    assert T.__constraints__ == (int, str) and B.__covariant__ and B.__bound__.__forward_arg__ == "Box"
+    assert get.__annotations__["return"] is T and T.__module__ == "__main__"
+    assert [type(each).__name__ for each in variables[2:]] == [
+        name for name in ("ParamSpec", "TypeVarTuple") if hasattr(typing, name)]
+    assert mayfly.loads(mayfly.dumps(typing.AnyStr)) is typing.AnyStr
 
 
 @case

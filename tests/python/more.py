@@ -6,12 +6,13 @@ import pathlib
 import signal
 import subprocess
 import sys
+import textwrap
 import threading
 
 import mayfly
 import mayfly.tempfile as tempfile
 
-from run import case, main, raises, script
+from run import Skip, case, main, raises, script
 
 
 @case
@@ -331,6 +332,54 @@ def install_replaces_the_module():
         print("fine")
     """)
     assert out == "fine\n", out
+
+
+@case
+def install_replaces_dill_temp_and_leaves_the_rest_of_dill():
+    try:
+        import dill  # noqa: F401
+    except ImportError:
+        raise Skip("dill is not installed: python3-dill")
+    uses = """
+        import dill.temp, dill
+        from dill import temp as again
+        assert dill.temp is again is mayfly.temp and mayfly.temp.__spec__.name == "mayfly.temp"
+        assert dill.dumps.__module__ == "dill._dill" and dill.source.__name__ == "dill.source"
+        assert temp_before is None or temp_before.__name__ == "dill.temp"
+        mayfly.uninstall()
+        import dill.temp as theirs
+        assert theirs is dill.temp is not mayfly.temp and theirs.__name__ == "dill.temp"
+        mayfly.install()
+        mayfly.install()
+        mayfly.install(dill=True)
+        import dill
+        assert dill.dumps is mayfly.dumps and dill.temp is mayfly.temp
+        mayfly.install()
+        assert sys.modules["dill"].dumps is mayfly.dumps
+        mayfly.uninstall()
+        import dill, dill.temp
+        assert dill.dumps is not mayfly.dumps and dill.temp is theirs or dill.temp.__name__ == "dill.temp"
+        print("fine")
+    """
+    for first in "temp_before = None", "import dill.temp; temp_before = dill.temp", \
+            "import dill; temp_before = dill.temp":
+        out = script(f"import sys, mayfly\n{first}\nmayfly.install()\n" + textwrap.dedent(uses))
+        assert out == "fine\n", (first, out)
+
+
+@case
+def m_mayfly_replaces_dill_temp():
+    with_dill = subprocess.run([sys.executable, "-c", "import dill"], stderr=subprocess.DEVNULL).returncode == 0
+    code = "import tempfile, dill.temp, dill; print(tempfile.__name__, dill.temp.__name__, dill.dumps.__module__)"
+    for switch, told in ([], "dill._dill"), (["--dill"], "mayfly"):
+        if not with_dill and not switch:
+            continue
+        out = subprocess.run([sys.executable, "-m", "mayfly", *switch, "-c", code], stdout=subprocess.PIPE,
+                             check=True, text=True).stdout
+        assert out.startswith(f"mayfly.tempfile mayfly.temp {told}"), out
+    out = subprocess.run([sys.executable, "-m", "mayfly", "-c", "import sys; print('mayfly.temp' in sys.modules)"],
+                         stdout=subprocess.PIPE, check=True, text=True).stdout
+    assert out == "False\n"  # who does not use it does not pay for it
 
 
 @case

@@ -15,7 +15,7 @@ import mayfly
 import graphs
 from pickle_objects import (Calls, Deep, Fails, Fresh, FreshState, Items, Pairs, Patched, Plain,
                             Property, Registered, Shows, Slots, Spy)
-from run import Skip, case, main, raises
+from run import Skip, case, flat, main, raises
 
 LONG = bool(os.environ.get("MFT_LONG"))
 ALL = range(pickle.HIGHEST_PROTOCOL + 1)
@@ -476,27 +476,6 @@ def trap_16_nothing_is_kept_of_what_was_dumped():
         names[name] = None
         gc.collect()
         assert gone() is None, name
-
-
-def growth(work, times):
-    gc.collect()
-    before = sys.getallocatedblocks()
-    for _ in range(times):
-        work()
-    gc.collect()
-    return sys.getallocatedblocks() - before
-
-
-def flat(work, times=60, noise=1):
-    """Doing it so often, and then twice as often, takes no memory, once caches of Python have what they
-    want: a leak grows every time. Up to `noise` blocks, however often it is done, are Python's own: what
-    counting makes, and what is kept at one time and not at another."""
-    grown = []
-    for _ in range(20):
-        grown.append((growth(work, times), growth(work, 2 * times)))
-        if max(grown[-1]) <= noise:
-            return
-    raise AssertionError(grown)
 
 
 @case

@@ -25,7 +25,7 @@ check() { # name, command...
 }
 
 # By build, where it is there, and else by pip alone.
-if "$python" -c "import build" 2>/dev/null; then
+if "$python" -c "import build.__main__" 2>/dev/null; then
     make_wheel() { "$python" -m build --wheel --no-isolation --skip-dependency-check --outdir "$base/dist" "$base/source"; }
 else
     make_wheel() { "$python" -m pip wheel --no-build-isolation --no-deps --no-index --wheel-dir "$base/dist" "$base/source"; }

@@ -240,6 +240,8 @@ void mpk_dumper_give(struct mpk_state *state, struct mpk_dumper *d) {
 /* 0, or -1 with an exception. */
 int mpk_dumper_protocol(struct mpk_dumper *d, PyObject *protocol, PyObject *fix_imports) {
     long number = d->state->default_protocol;
+    if (protocol == NULL || protocol == Py_None)
+        protocol = mpk_default(d->state, MPK_N_protocol);
     if (protocol != NULL && protocol != Py_None) {
         number = PyLong_AsLong(protocol);
         if (number == -1 && PyErr_Occurred())

@@ -14,7 +14,6 @@ static const struct {
     [MPK_CALL] = {"mayfly._reducers", "Call"},
     [MPK_LATER] = {"mayfly._reducers", "Later"},
     [MPK_SETTINGS] = {"mayfly._settings", "Settings"},
-    [MPK_DEFAULTS] = {"mayfly._settings", "settings"},
     [MPK_CREATE_FUNCTION] = {"mayfly._reduce", "CREATE_FUNCTION"},
     [MPK_CREATE_CODE] = {"mayfly._reduce", "CREATE_CODE"},
     [MPK_CREATE_CELL] = {"mayfly._reduce", "CREATE_CELL"},
@@ -58,12 +57,10 @@ int mpk_setting(struct mpk_dumper *d, enum mpk_name name) {
         value = PyObject_GetAttr(d->settings, d->state->n[name]);
     else {
         if (value == NULL || value == Py_None)
-            value = PyDict_GetItemWithError(d->state->special[MPK_DEFAULTS], d->state->n[name]);
-        if (value == NULL && !PyErr_Occurred())
-            PyErr_SetObject(PyExc_KeyError, d->state->n[name]);
+            value = mpk_default(d->state, name);
         Py_XINCREF(value);
     }
-    const int r = value == NULL ? -1 : PyObject_IsTrue(value);
+    const int r = value != NULL ? PyObject_IsTrue(value) : PyErr_Occurred() ? -1 : 0;
     Py_XDECREF(value);
     return r;
 }
@@ -131,6 +128,56 @@ static bool is_plain_class(struct mpk_dumper *d, PyTypeObject *type) {
            ((PyHeapTypeObject *)type)->ht_module == NULL && !mpk_is_of_dataclasses(d, type);
 }
 
+/* Whether an attribute of `of` is that very object, or one like it: 1, 0, -1 with an exception. */
+static int is_attribute(PyObject *of, PyObject *name, PyObject *object) {
+    PyObject *found;
+    if (mpk_look_up(of, name, &found) < 0)
+        return -1;
+    const int r = found == object ? 1
+                  : found == NULL
+                      ? 0
+                      : PyMethod_Check(found) && PyMethod_Check(object) &&
+                            PyMethod_GET_FUNCTION(found) == PyMethod_GET_FUNCTION(object) &&
+                            PyMethod_GET_SELF(found) == PyMethod_GET_SELF(object);
+    Py_XDECREF(found);
+    return r;
+}
+
+/* pickle has getattr() find a method again. An instance that is being made has not yet what is in
+ * its dict, so that is right for what its class has, and for methods of classes and modules. */
+static int is_method_of(struct mpk_dumper *d, PyObject *object) {
+    PyObject *self = PyMethod_GET_SELF(object), *function = PyMethod_GET_FUNCTION(object), *name;
+    if (mpk_look_up(function, d->state->n[MPK_N___name__], &name) < 0)
+        return -1;
+    int r = name != NULL && PyUnicode_Check(name) &&
+            (PyType_Check(self) || PyModule_Check(self) ||
+             _PyType_Lookup(Py_TYPE(self), name) == function);
+    if (r)
+        r = is_attribute(self, name, object);
+    Py_XDECREF(name);
+    return r;
+}
+
+/* Whether pickle's getattr(owner, name) would give what is written; 1 for what it does not write
+ * so. Descriptors of `type` are not found thus: asked for by `type`, they answer. */
+static int is_found_by_getattr(struct mpk_dumper *d, PyObject *object) {
+    const PyTypeObject *type = Py_TYPE(object);
+    if (type == &PyMethod_Type)
+        return is_method_of(d, object);
+    if (type == &PyMemberDescr_Type || type == &PyMethodDescr_Type || type == &PyWrapperDescr_Type)
+        return is_attribute((PyObject *)PyDescr_TYPE(object), PyDescr_NAME(object), object);
+    return 1;
+}
+
+/* pickle writes a variable of types by its name, which __main__ and functions do not lend. Whoever
+ * else has a class of that name is told by the table. */
+static bool is_type_variable(const PyTypeObject *type) {
+    const char *name =
+        strncmp(type->tp_name, "typing.", 7) == 0 ? type->tp_name + 7 : type->tp_name;
+    return strcmp(name, "TypeVar") == 0 || strcmp(name, "ParamSpec") == 0 ||
+           strcmp(name, "TypeVarTuple") == 0;
+}
+
 char *mpk_save_special(struct mpk_dumper *d, char *q, PyObject *object, bool *done) {
     PyTypeObject *type = Py_TYPE(object);
     PyObject *const *n = d->state->n;
@@ -143,6 +190,9 @@ char *mpk_save_special(struct mpk_dumper *d, char *q, PyObject *object, bool *do
         *done = true;
         return mpk_save_wrapped(d, q, object);
     }
+    const int found = is_found_by_getattr(d, object);
+    if (found <= 0 || is_type_variable(type))
+        return found < 0 ? NULL : mpk_save_by_table(d, q, object, done);
     if (is_plain_class(d, type) ||
         _PyType_Lookup(type, n[MPK_N___reduce__]) !=
             _PyType_Lookup(&PyBaseObject_Type, n[MPK_N___reduce__]) ||

@@ -114,6 +114,8 @@ static PyObject *of_characters(const Py_UCS4 *from, size_t count, Py_UCS4 most) 
  * themselves are CPython's own objects. */
 PyObject *mpk_new_text(const char *text, size_t size) {
     const unsigned char *from = (const unsigned char *)text;
+    if (size == 1 && from[0] < 0x80)
+        return PyUnicode_FromOrdinal(from[0]);
     Py_UCS4 characters[AT_ONCE], all = 0, most = 0;
     size_t count = 0, at = 0;
     bool good = size > 2 && size <= AT_ONCE;

@@ -27,7 +27,7 @@ int mpk_dict_take_slowly(PyObject *dict, PyObject *const *pairs, size_t count);
 /* An attribute that may be missing: 1, 0, -1 with an exception. */
 int mpk_attribute(PyObject *object, PyObject *name, PyObject **ret);
 
-/* ---- ints ------------------------------------------------------------------------------------ */
+/* ---- numbers --------------------------------------------------------------------------------- */
 
 /* Room for two digits: a multiple of 16 bytes, as the allocator has it, is that for one as well. */
 #if MPK_LAYOUTS && PY_VERSION_HEX >= 0x030C0000
@@ -64,6 +64,21 @@ static inline PyObject *mpk_new_int(int64_t value) {
     }
 #endif
     return PyLong_FromLongLong(value);
+}
+
+static inline PyObject *mpk_new_float(double value) {
+#if MPK_LAYOUTS
+    PyFloatObject *made = (PyFloatObject *)PyObject_Malloc(sizeof *made);
+    if (MPK_LIKELY(made != NULL)) {
+        made->ob_base.ob_refcnt = 1;
+        made->ob_base.ob_type = &PyFloat_Type;
+        made->ob_fval = value;
+        return (PyObject *)made;
+    }
+    return PyErr_NoMemory();
+#else
+    return PyFloat_FromDouble(value);
+#endif
 }
 
 /* ---- text ------------------------------------------------------------------------------------ */
@@ -123,6 +138,45 @@ static inline PyObject *mpk_new_ascii(const char *text, size_t size) {
 }
 
 /* ---- containers ------------------------------------------------------------------------------ */
+
+enum { MPK_TUPLE_MOST = 20 }; /* items; as many as CPython keeps free ones for */
+
+/* Whether the collector may have to follow a reference to it: not to what contains nothing, nor to
+ * a tuple that it need not follow. */
+static inline bool mpk_is_followed(PyObject *object) {
+    return PyType_HasFeature(Py_TYPE(object), Py_TPFLAGS_HAVE_GC) &&
+           (!PyTuple_CheckExact(object) || PyObject_GC_IsTracked(object));
+}
+
+/* A tuple that takes the references of `items`; if it fails, they stay where they are. One that can
+ * be part of no cycle is neither shown to the collector nor counted by it, as little as an int is:
+ * it would let go of it at its next turn. */
+static inline PyObject *mpk_new_tuple(PyObject *const *items, size_t count) {
+#if MPK_LAYOUTS
+    bool followed = count == 0;
+    for (size_t i = 0; !followed && i < count; i++)
+        followed = mpk_is_followed(items[i]);
+    if (MPK_LIKELY(!followed && count <= MPK_TUPLE_MOST)) {
+        enum { LINKS = 2 }; /* the collector's, before the object */
+        uintptr_t *block = (uintptr_t *)PyObject_Malloc(
+            LINKS * sizeof *block + offsetof(PyTupleObject, ob_item) + count * sizeof *items);
+        if (block == NULL)
+            return PyErr_NoMemory();
+        PyTupleObject *made = (PyTupleObject *)(void *)(block + LINKS);
+        block[0] = block[1] = 0;
+        made->ob_base.ob_base.ob_refcnt = 1;
+        made->ob_base.ob_base.ob_type = &PyTuple_Type;
+        made->ob_base.ob_size = (Py_ssize_t)count;
+        for (size_t i = 0; i < count; i++)
+            made->ob_item[i] = items[i];
+        return (PyObject *)made;
+    }
+#endif
+    PyObject *tuple = PyTuple_New((Py_ssize_t)count);
+    if (tuple != NULL && count > 0)
+        memcpy(((PyTupleObject *)tuple)->ob_item, items, count * sizeof *items);
+    return tuple;
+}
 
 /* Appends to a list. */
 static inline int mpk_list_take(PyObject *object, PyObject *const *items, size_t count) {

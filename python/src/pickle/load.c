@@ -53,7 +53,7 @@ static mfi_slot make_long_text(void *c, const char *text, size_t size) {
 static mfi_slot make_old_str(void *c, const char *data, size_t size) {
     const struct mpk_load_options *options = &((struct mpk_loader *)c)->options;
     if (strcmp(options->encoding, "bytes") == 0)
-        return make_bytes(c, data, size);
+        return MPK_SLOT(PyBytes_FromStringAndSize(data, (Py_ssize_t)size));
     return MPK_SLOT(PyUnicode_Decode(data, (Py_ssize_t)size, options->encoding, options->errors));
 }
 

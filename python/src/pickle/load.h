@@ -39,7 +39,8 @@ struct mpk_load_options {
     PyObject *encoding_owner, *errors_owner;
     PyObject *buffers; /* an iterator, or NULL */
     PyObject *allow;   /* a set of (module, name), or NULL */
-    bool fix_imports, data_only, pause_gc, ignore, trust;
+    bool fix_imports, data_only, pause_gc, trusted;
+    int ignore; /* -1: not said */
 };
 
 /* A class with the attributes that its instances' states have had (load_shape.c). */
@@ -74,6 +75,7 @@ struct mpk_loader {
 
     struct mpk_shape *shapes; /* the newest first */
     size_t shape_count;
+    size_t builds; /* states put into their objects so far */
     struct mpk_fold *folds;
     size_t fold_count, fold_capacity, folds_settled;
 };
@@ -131,7 +133,12 @@ static inline int mpk_shape_settle(struct mpk_loader *l) {
 }
 /* What a folded state, which the memo has at `stored`, was. */
 PyObject *mpk_shape_recall(struct mpk_loader *l, mfi_slot *stored);
-void mpk_shape_forget(struct mpk_loader *l);
+void mpk_shape_forget_all(struct mpk_loader *l);
+static inline void mpk_shape_forget(struct mpk_loader *l) {
+    l->builds = 0;
+    if (MFI_UNLIKELY(l->shapes != NULL || l->fold_count > 0))
+        mpk_shape_forget_all(l);
+}
 
 /* ---- load_global.c --------------------------------------------------------------------------- */
 
@@ -157,15 +164,15 @@ void mpk_file_end(struct mpk_loader *l);
 /* ---- load_path.c, load_options.c ------------------------------------------------------------- */
 
 /* The content of a file that nobody else could have written. NULL: an exception. */
-PyObject *mpk_load_path(PyObject *path, bool trust);
+PyObject *mpk_load_path(PyObject *path, bool trusted);
 
 enum { MPK_LOAD_OPTIONS = 9 };
-/* From MPK_LOAD_OPTIONS values in the order of MPK_LOAD_NAMES. */
+/* From MPK_LOAD_OPTIONS values in the order of MPK_LOAD_NAMES; NULL: none was given. */
 int mpk_load_options_read(struct mpk_load_options *options, PyObject **values);
 void mpk_load_options_end(struct mpk_load_options *options);
 #define MPK_LOAD_NAMES                                                                             \
     MPK_N_ignore, MPK_N_fix_imports, MPK_N_encoding, MPK_N_errors, MPK_N_buffers, MPK_N_allow,     \
-        MPK_N_data_only, MPK_N_pause_gc, MPK_N_trust
+        MPK_N_data_only, MPK_N_pause_gc, MPK_N_trusted
 
 /* Pauses the collector if that was asked for; and has it go on. */
 bool mpk_gc_pause(const struct mpk_load_options *options);

@@ -28,7 +28,8 @@ static void give_back(struct mpk_loader *l) {
     struct mpk_state *state = l->state;
     mpk_loader_forget(l);
     mpk_load_options_end(&l->options);
-    mpk_file_end(l);
+    if (l->d.source.more != NULL)
+        mpk_file_end(l);
     l->d.source = (struct mfi_source){0};
     if (state->spare_loader != NULL || l->d.memo_capacity > MANY || l->fold_capacity > MANY ||
         l->d.limit - l->d.stack > MANY || l->d.mark_room > MANY) {
@@ -57,21 +58,33 @@ static PyObject *run(struct mpk_loader *l) {
     return object;
 }
 
+static PyObject *run_over(struct mpk_loader *l, const void *bytes, Py_ssize_t size) {
+    l->d.begin = l->k.at = bytes;
+    l->d.end = l->d.begin + size;
+    l->d.before = 0;
+    return run(l);
+}
+
 static PyObject *load_bytes(struct mpk_loader *l, PyObject *data) {
     Py_buffer bytes;
+    if (MFI_LIKELY(PyBytes_CheckExact(data))) {
+        Py_INCREF(data); /* whoever gave it may let go of it */
+        PyObject *made = run_over(l, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data));
+        Py_DECREF(data);
+        return made;
+    }
     if (PyObject_GetBuffer(data, &bytes, PyBUF_CONTIG_RO) < 0)
         return NULL;
-    l->d.begin = l->k.at = bytes.buf;
-    l->d.end = l->d.begin + bytes.len;
-    l->d.before = 0;
-    PyObject *object = run(l);
+    PyObject *object = run_over(l, bytes.buf, bytes.len);
     PyBuffer_Release(&bytes);
     return object;
 }
 
 static PyObject *load_file(struct mpk_loader *l, PyObject *file) {
-    if (mpk_file_bind(l, file) < 0)
+    if (mpk_file_bind(l, file) < 0) {
+        mpk_file_end(l);
         return NULL;
+    }
     mpk_file_open(l);
     PyObject *object = run(l);
     if (object != NULL && mpk_file_settle(l) < 0)
@@ -90,22 +103,20 @@ static PyObject *loads(PyObject *module, PyObject *const *args, Py_ssize_t nargs
                        PyObject *kwnames) {
     static const struct mpk_signature signature = {
         "loads", 2, 1, 1 + MPK_LOAD_OPTIONS - 1, {MPK_N_data, MPK_LOAD_NAMES}};
-    PyObject *values[1 + MPK_LOAD_OPTIONS] = {NULL};
+    PyObject *values[1 + MPK_LOAD_OPTIONS];
     struct mpk_state *state = mpk_state_of(module);
-    if (nargs != 1 || kwnames != NULL) {
-        if (mpk_parse(state, &signature, args, nargs, kwnames, values) < 0)
-            return NULL;
-    } else {
-        values[0] = args[0];
-    }
+    const bool alone = nargs == 1 && kwnames == NULL;
+    values[MPK_LOAD_OPTIONS] = NULL; /* trust, which is load()'s */
+    if (!alone && mpk_parse(state, &signature, args, nargs, kwnames, values) < 0)
+        return NULL;
     if (PySys_Audit("mayfly.load", "O", Py_None) < 0)
         return NULL;
     struct mpk_loader *l = take(state, "loads");
     if (l == NULL)
         return NULL;
     PyObject *object = NULL;
-    if (mpk_load_options_read(&l->options, values + 1) == 0)
-        object = load_bytes(l, values[0]);
+    if (mpk_load_options_read(&l->options, alone ? NULL : values + 1) == 0)
+        object = load_bytes(l, alone ? args[0] : values[0]);
     give_back(l);
     return object;
 }
@@ -126,7 +137,7 @@ static PyObject *load(PyObject *module, PyObject *const *args, Py_ssize_t nargs,
     if (mpk_load_options_read(&l->options, values + 1) < 0) {
         object = NULL;
     } else if (is_path(values[0])) {
-        PyObject *data = mpk_load_path(values[0], l->options.trust || l->options.data_only);
+        PyObject *data = mpk_load_path(values[0], l->options.trusted || l->options.data_only);
         object = data == NULL ? NULL : load_bytes(l, data);
         Py_XDECREF(data);
     } else {
@@ -137,16 +148,16 @@ static PyObject *load(PyObject *module, PyObject *const *args, Py_ssize_t nargs,
 }
 
 PyDoc_STRVAR(load_doc,
-             "load($module, file, ignore=None, /, *, fix_imports=True, encoding='ASCII',\n"
+             "load($module, file, ignore=None, *, fix_imports=True, encoding='ASCII',\n"
              "     errors='strict', buffers=(), allow=None, data_only=False, pause_gc=False,\n"
-             "     trust=False)\n--\n\n"
+             "     trusted=False)\n--\n\n"
              "The object of the next pickle in a file, or of the one at a path.\n\n"
              "allow       the only globals that the pickle may name: \"module:name\", or objects\n"
              "data_only   nothing is imported or called: plain data, or an UnpicklingError\n"
              "pause_gc    the garbage collector is off meanwhile, for the whole process\n"
-             "trust       a path: also if another user owns the file or can write it");
+             "trusted     a path: also if another user owns the file or can write it");
 PyDoc_STRVAR(loads_doc,
-             "loads($module, data, ignore=None, /, *, fix_imports=True, encoding='ASCII',\n"
+             "loads($module, data, ignore=None, *, fix_imports=True, encoding='ASCII',\n"
              "      errors='strict', buffers=(), allow=None, data_only=False, pause_gc=False)\n"
              "--\n\n"
              "The object of a pickle in memory; see load().");

@@ -25,7 +25,7 @@ static inline mfi_slot make_int(void *c, int64_t value) {
 
 static inline mfi_slot make_float(void *c, double value) {
     (void)c;
-    return MPK_SLOT(PyFloat_FromDouble(value));
+    return MPK_SLOT(mpk_new_float(value));
 }
 
 /* Whether all of at least one byte is ASCII. */
@@ -52,9 +52,14 @@ static inline mfi_slot make_str(void *c, const char *text, size_t size, const ui
     return MPK_SLOT(mpk_new_text(text, size));
 }
 
+/* New ones also of a single byte, as CPython's unpickler makes them: who dumps them again finds as
+ * many objects as there were. */
 static inline mfi_slot make_bytes(void *c, const char *data, size_t size) {
     (void)c;
-    return MPK_SLOT(PyBytes_FromStringAndSize(data, (Py_ssize_t)size));
+    PyObject *bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)size);
+    if (MFI_LIKELY(bytes != NULL))
+        memcpy(PyBytes_AS_STRING(bytes), data, size);
+    return MPK_SLOT(bytes);
 }
 
 static inline mfi_slot make_list(void *c, const mfi_slot *items, size_t count) {
@@ -71,11 +76,9 @@ static inline mfi_slot make_list(void *c, const mfi_slot *items, size_t count) {
 
 static inline mfi_slot make_tuple(void *c, const mfi_slot *items, size_t count) {
     (void)c;
-    PyObject *tuple = PyTuple_New((Py_ssize_t)count);
+    PyObject *tuple = mpk_new_tuple(mpk_objects(items), count);
     if (MFI_UNLIKELY(tuple == NULL))
         mpk_drop_items(items, count);
-    else if (count > 0)
-        memcpy(((PyTupleObject *)tuple)->ob_item, items, count * sizeof *items);
     return MPK_SLOT(tuple);
 }
 

@@ -4,7 +4,7 @@
  */
 #include "load.h"
 
-enum { IGNORE, FIX_IMPORTS, ENCODING, ERRORS, BUFFERS, ALLOW, DATA_ONLY, PAUSE_GC, TRUST };
+enum { IGNORE, FIX_IMPORTS, ENCODING, ERRORS, BUFFERS, ALLOW, DATA_ONLY, PAUSE_GC, TRUSTED };
 
 static int read_flag(PyObject *value, bool *ret) {
     const int is = value == NULL || value == Py_None ? *ret : PyObject_IsTrue(value);
@@ -28,14 +28,18 @@ static int read_text(PyObject *value, const char *what, const char **ret, PyObje
 }
 
 int mpk_load_options_read(struct mpk_load_options *options, PyObject **values) {
+    *options = (struct mpk_load_options){
+        .ignore = -1, .encoding = "ASCII", .errors = "strict", .fix_imports = true};
+    if (values == NULL)
+        return 0;
     PyObject *buffers = values[BUFFERS], *allow = values[ALLOW];
-    *options =
-        (struct mpk_load_options){.encoding = "ASCII", .errors = "strict", .fix_imports = true};
-    if (read_flag(values[IGNORE], &options->ignore) < 0 ||
+    if (values[IGNORE] != NULL && values[IGNORE] != Py_None)
+        options->ignore = PyObject_IsTrue(values[IGNORE]);
+    if ((options->ignore < 0 && PyErr_Occurred()) ||
         read_flag(values[FIX_IMPORTS], &options->fix_imports) < 0 ||
         read_flag(values[DATA_ONLY], &options->data_only) < 0 ||
         read_flag(values[PAUSE_GC], &options->pause_gc) < 0 ||
-        read_flag(values[TRUST], &options->trust) < 0 ||
+        read_flag(values[TRUSTED], &options->trusted) < 0 ||
         read_text(values[ENCODING], "encoding", &options->encoding, &options->encoding_owner) < 0 ||
         read_text(values[ERRORS], "errors", &options->errors, &options->errors_owner) < 0)
         return -1;
@@ -86,18 +90,31 @@ void mpk_gc_go_on(bool paused) {
 
 /* ---- dill's last step ------------------------------------------------------------------------ */
 
+static int is_ignored(const struct mpk_loader *l) {
+    PyObject *set = l->options.ignore >= 0 ? NULL : mpk_default(l->state, MPK_N_ignore);
+    return set != NULL ? PyObject_IsTrue(set) : l->options.ignore > 0;
+}
+
 int mpk_load_repoint(struct mpk_loader *l, PyObject *object) {
     PyTypeObject *type = Py_TYPE(object);
-    if (MFI_LIKELY((type->tp_flags & Py_TPFLAGS_HEAPTYPE) == 0) || l->options.ignore)
+    if (MFI_LIKELY((type->tp_flags & Py_TPFLAGS_HEAPTYPE) == 0))
         return 0;
     PyObject *const *n = l->state->n;
     PyObject *module = PyDict_GetItemWithError(type->tp_dict, n[MPK_N___module__]);
     if (module == NULL || !PyUnicode_Check(module) ||
-        PyUnicode_Compare(module, n[MPK_N___main__]) != 0)
+        (module != n[MPK_N___main__] && PyUnicode_Compare(module, n[MPK_N___main__]) != 0))
         return PyErr_Occurred() ? -1 : 0;
-    PyObject *main = PyImport_AddModule("__main__"), *cls = NULL;
-    PyObject *name = ((PyHeapTypeObject *)type)->ht_name;
-    int r = main == NULL ? -1 : mpk_attribute(main, name, &cls);
+    PyObject *main = PyDict_GetItemWithError(PyImport_GetModuleDict(), n[MPK_N___main__]);
+    PyObject *name = ((PyHeapTypeObject *)type)->ht_name, *cls = NULL;
+    if (main != NULL && PyModule_CheckExact(main) &&
+        PyDict_GetItemWithError(PyModule_GetDict(main), name) == (PyObject *)type)
+        return 0;
+    if (PyErr_Occurred())
+        return -1;
+    const int ignored = is_ignored(l);
+    if (ignored != 0)
+        return ignored < 0 ? -1 : 0;
+    int r = main == NULL ? 0 : mpk_attribute(main, name, &cls);
     if (r > 0 && cls != (PyObject *)type)
         r = PyObject_SetAttr(object, n[MPK_N___class__], cls);
     Py_XDECREF(cls);

@@ -14,10 +14,11 @@
 #include <unistd.h>
 
 static int refuse(PyObject *path, const char *why) {
-    PyErr_Format(PyExc_PermissionError,
-                 "load %R: refused, because %s and a pickle runs what it says; trust=True loads it "
-                 "all the same, data_only=True what of it is plain data",
-                 path, why);
+    PyErr_Format(
+        PyExc_PermissionError,
+        "load %R: refused, because %s and a pickle runs what it says; trusted=True loads it "
+        "all the same, data_only=True what of it is plain data",
+        path, why);
     return -1;
 }
 
@@ -26,10 +27,8 @@ static int check(PyObject *path, const struct stat *found) {
         return refuse(path, "it is no regular file");
     if (found->st_uid != geteuid() && found->st_uid != 0)
         return refuse(path, "it belongs to another user");
-    if (found->st_mode & S_IWOTH)
-        return refuse(path, "every user can write it");
-    if (found->st_mode & S_IWGRP)
-        return refuse(path, "its group can write it");
+    if (found->st_mode & (S_IWGRP | S_IWOTH)) /* as mayfly_load_path */
+        return refuse(path, "others can write it");
     return 0;
 }
 
@@ -56,7 +55,7 @@ static PyObject *read_all(int fd, PyObject *path, size_t expected) {
     return data;
 }
 
-PyObject *mpk_load_path(PyObject *path, bool trust) {
+PyObject *mpk_load_path(PyObject *path, bool trusted) {
     PyObject *name = NULL, *data = NULL;
     struct stat found;
     if (!PyUnicode_FSConverter(path, &name))
@@ -65,11 +64,11 @@ PyObject *mpk_load_path(PyObject *path, bool trust) {
     Py_BEGIN_ALLOW_THREADS
         /* a FIFO must not be waited for before it is refused */
         fd = open(PyBytes_AS_STRING(name),
-                  O_RDONLY | O_CLOEXEC | O_NOCTTY | (trust ? 0 : O_NONBLOCK));
+                  O_RDONLY | O_CLOEXEC | O_NOCTTY | (trusted ? 0 : O_NONBLOCK));
     Py_END_ALLOW_THREADS Py_DECREF(name);
     if (fd < 0 || fstat(fd, &found) < 0)
         PyErr_SetFromErrnoWithFilenameObject(PyExc_OSError, path);
-    else if (trust || check(path, &found) == 0)
+    else if (trusted || check(path, &found) == 0)
         data = read_all(fd, path, S_ISREG(found.st_mode) ? (size_t)found.st_size : 4096);
     if (fd >= 0)
         (void)close(fd);

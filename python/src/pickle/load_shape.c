@@ -109,6 +109,8 @@ static bool find_places(struct mpk_shape *shape, PyObject *state) {
 
 void mpk_shape_learn(struct mpk_loader *l, PyObject *object, PyObject *state) {
     PyTypeObject *type = Py_TYPE(object);
+    if (l->builds++ == 0) /* one alone is not worth it */
+        return;
     const bool in_slots = PyTuple_CheckExact(state) && PyTuple_GET_SIZE(state) == 2 &&
                           PyTuple_GET_ITEM(state, 0) == Py_None;
     if (in_slots)
@@ -132,7 +134,7 @@ void mpk_shape_learn(struct mpk_loader *l, PyObject *object, PyObject *state) {
     l->shape_count++;
 }
 
-void mpk_shape_forget(struct mpk_loader *l) {
+void mpk_shape_forget_all(struct mpk_loader *l) {
     struct mpk_shape *shape = l->shapes;
     const size_t count = l->fold_count;
     l->shapes = NULL;
@@ -353,7 +355,7 @@ PyObject *mpk_shape_recall(struct mpk_loader *l, mfi_slot *stored) {
     return mpk_ref(MPK_OBJECT(*stored));
 }
 
-void mpk_shape_forget(struct mpk_loader *l) {
+void mpk_shape_forget_all(struct mpk_loader *l) {
     (void)l;
 }
 

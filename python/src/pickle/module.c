@@ -2,7 +2,7 @@
  *
  * The module object: its state, what it imports, its types and functions.
  */
-#include "pickle.h"
+#include "internals.h"
 
 /* Subclasses written in Python belong to no module: their bases are asked in order. */
 struct mpk_state *mpk_state_of_type(PyTypeObject *type) {
@@ -74,6 +74,26 @@ static int import_helpers(struct mpk_state *state) {
     return 0;
 }
 
+PyObject *mpk_default(const struct mpk_state *state, enum mpk_name name) {
+    if (state->settings == NULL)
+        return NULL;
+    PyObject *value = PyDict_GetItemWithError(state->settings, state->n[name]);
+    return value == Py_None ? NULL : value;
+}
+
+static PyObject *use_settings(PyObject *module, PyObject *settings) {
+    if (!PyDict_Check(settings))
+        return PyErr_Format(PyExc_TypeError, "settings must be a dict");
+    Py_XSETREF(mpk_state_of(module)->settings, mpk_ref(settings));
+    Py_RETURN_NONE;
+}
+
+/* mayfly._settings calls it, so that who has never looked at settings does not pay for them. */
+static PyMethodDef methods[] = {
+    {"_use_settings", use_settings, METH_O, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
 static int execute(PyObject *module) {
     struct mpk_state *state = mpk_state_of(module);
     if (make_names(state) < 0 || import_helpers(state) < 0)
@@ -84,6 +104,8 @@ static int execute(PyObject *module) {
     if (PyObject_SetAttrString(module, "PickleError", state->PickleError) < 0 ||
         PyObject_SetAttrString(module, "PicklingError", state->PicklingError) < 0 ||
         PyObject_SetAttrString(module, "UnpicklingError", state->UnpicklingError) < 0)
+        return -1;
+    if (PyModule_AddIntConstant(module, "_internals", MPK_INTERNALS) < 0)
         return -1;
     return mpk_dump_setup(module, state) < 0 ? -1 : mpk_load_setup(module, state);
 }
@@ -125,6 +147,7 @@ struct PyModuleDef mpk_module = {
     .m_name = "mayfly._pickle",
     .m_doc = "Python objects to pickles and back.",
     .m_size = sizeof(struct mpk_state),
+    .m_methods = methods,
     .m_slots = module_slots,
     .m_traverse = traverse,
     .m_free = release,

@@ -31,7 +31,8 @@
     X(extend) X(file) X(find_class) X(fix_imports) X(fmode) X(ignore) X(items) X(latin1) X(obj) \
     X(object) X(pause_gc) X(peek) X(persistent_id) X(persistent_load) X(protocol) X(read) \
     X(readinto) X(readline) X(recurse) X(reduce) X(reducer_override) X(strict) X(strictio) X(update) \
-    X(write) X(__getinitargs__) X(__import__) X(__spec__) X(_initializing) X(fget) X(fset) X(fdel) X(data) X(dill) X(trust)
+    X(write) X(__getinitargs__) X(__import__) X(__spec__) X(_initializing) X(fget) X(fset) X(fdel) \
+    X(data) X(dill) X(trusted)
 /* clang-format on */
 
 enum mpk_name {
@@ -59,6 +60,7 @@ struct mpk_state {
     PyObject *registered;      /* Pickler.dispatch: savers by type */
     PyObject *MemoProxy;
     PyObject *special[16];    /* dump_special.c */
+    PyObject *settings;       /* mayfly.settings, once somebody has looked at them; or NULL */
     struct mpk_dumper *spare; /* one that no dump uses, with its memory */
     int default_protocol;
     struct mpk_loader *spare_loader;
@@ -89,6 +91,9 @@ static inline int mpk_look_up(PyObject *object, PyObject *name, PyObject **ret) 
 }
 
 /* What a part adds to the module; each setup makes its types. */
+/* What somebody has set in mayfly.settings, borrowed; NULL: nothing is said there. */
+PyObject *mpk_default(const struct mpk_state *state, enum mpk_name name);
+
 extern PyMethodDef mpk_dump_methods[], mpk_load_methods[];
 int mpk_dump_setup(PyObject *module, struct mpk_state *state);
 int mpk_load_setup(PyObject *module, struct mpk_state *state);
