@@ -14,7 +14,6 @@ static const struct {
     [MPK_CALL] = {"mayfly._reducers", "Call"},
     [MPK_LATER] = {"mayfly._reducers", "Later"},
     [MPK_SETTINGS] = {"mayfly._settings", "Settings"},
-    [MPK_DEFAULTS] = {"mayfly._settings", "settings"},
     [MPK_CREATE_FUNCTION] = {"mayfly._reduce", "CREATE_FUNCTION"},
     [MPK_CREATE_CODE] = {"mayfly._reduce", "CREATE_CODE"},
     [MPK_CREATE_CELL] = {"mayfly._reduce", "CREATE_CELL"},
@@ -58,12 +57,10 @@ int mpk_setting(struct mpk_dumper *d, enum mpk_name name) {
         value = PyObject_GetAttr(d->settings, d->state->n[name]);
     else {
         if (value == NULL || value == Py_None)
-            value = PyDict_GetItemWithError(d->state->special[MPK_DEFAULTS], d->state->n[name]);
-        if (value == NULL && !PyErr_Occurred())
-            PyErr_SetObject(PyExc_KeyError, d->state->n[name]);
+            value = mpk_default(d->state, name);
         Py_XINCREF(value);
     }
-    const int r = value == NULL ? -1 : PyObject_IsTrue(value);
+    const int r = value != NULL ? PyObject_IsTrue(value) : PyErr_Occurred() ? -1 : 0;
     Py_XDECREF(value);
     return r;
 }

@@ -19,7 +19,6 @@ enum mpk_special {
     MPK_CALL,
     MPK_LATER,
     MPK_SETTINGS,
-    MPK_DEFAULTS, /* the dict that they are taken from */
     MPK_CREATE_FUNCTION,
     MPK_CREATE_CODE,
     MPK_CREATE_CELL,
