@@ -24,7 +24,7 @@ def find(module, name):
         if name == "NoneType":
             return type(None)
         raise AttributeError(name)
-    if module == "dill" and name == "_dill":
+    if module in _MODULES and name == "_dill":
         return sys.modules[__name__]
     if module not in _MODULES:
         raise AttributeError(name)

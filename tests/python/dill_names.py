@@ -261,6 +261,8 @@ def text_is_not_evaluated():
 
 @case
 def every_name_of_dill_is_there():
+    for module in "dill", "dill._shims":
+        assert _dill_names.find(module, "_dill") is _dill_names
     for name in """_create_function _create_code _create_cell _create_type _load_type _create_ftype _create_lock
             _create_rlock _create_filehandle _create_stringi _create_stringo _create_weakref
             _create_weakproxy _eval_repr _import_module _get_attr _getattr _dict_from_dictproxy
