@@ -5,7 +5,7 @@
 #include "dump.h"
 
 /* KEPT: as many entries of the list and the table, 2 MiB and 1 MiB, stay for the next dump. */
-enum { FIRST_ORDER = 256, FIRST_LOG2 = 9, AHEAD = 16, KEPT = 1 << 18 };
+enum { FIRST_ORDER = 256, FIRST_LOG2 = 11, AHEAD = 16, KEPT = 1 << 18 };
 
 int mpk_memo_grow_order(struct mpk_dumper *d) {
     const size_t capacity = d->capacity == 0 ? FIRST_ORDER : 2 * d->capacity;
