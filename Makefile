@@ -65,6 +65,7 @@ bench:
 	bench/run_cache $(BUILD)
 	bench/run_chunk $(BUILD)
 	bench/run_source_load $(BUILD)
+	bench/run_source_locate $(BUILD)
 	bench/run_python $(BUILD)
 	bench/run_pickle $(BUILD)
 	bench/run_unpickle $(BUILD)

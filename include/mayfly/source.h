@@ -27,9 +27,9 @@
  *
  * The file. A comment with the origin, then
  *
- *     / * #FLAGS: -std=c11 -I/home/me/include * /
- *     / * #NEEDS: helper, other * /
- *     the pieces ...
+ *     / * #FLAGS: -std=c11 -I/home/me/include * /     what the compiler was told, if harmless
+ *     / * #NEEDS: helper, other * /                   what could not be carried, if anything
+ *     ...                                             the pieces
  *     const struct {
  *         const char *name;
  *         void (*function)(void);

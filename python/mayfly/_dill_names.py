@@ -6,7 +6,6 @@ Written anew from what dill's streams need; arguments are those of dill 0.3.5 to
 for rare things is in _dill_code and _dill_files, and loaded by them. dill itself is looked into only for
 names that no stream of dumps() has.
 """
-import ast
 import builtins
 import sys
 import types
@@ -176,6 +175,7 @@ def _eval_repr(text):
     """Of the values that dill writes by their repr, and of nothing else."""
     if text in _constants:
         return _constants[text]
+    import ast
     try:
         node = ast.parse(text, mode="eval").body
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and \

@@ -16,6 +16,8 @@ class _Readable(Protocol):
 
 _Allowed = Iterable[str | Callable[..., Any] | tuple[str, str]]
 
+_internals: int  # whether it looks into CPython's objects
+
 def _use_settings(settings: dict[str, Any], /) -> None: ...
 def dump(
     obj: Any, file: _Writable, protocol: int | None = None, byref: bool | None = None,

@@ -211,8 +211,8 @@ def reduce_type_variable(variable, settings):
         options["default"] = variable.__default__
     options = {option: value for option, value in options.items() if value}
     make = functools.partial(kind, variable.__name__, *getattr(variable, "__constraints__", ()), **options)
-    # It would be of the module that has it made.
-    return make, (), {"__module__": variable.__module__}
+    # It would be of the module that has it made; from Python 3.12 on it has no dict that one can see.
+    return make, (), (None, {"__module__": variable.__module__})
 
 
 def reduce_sentinel(name):

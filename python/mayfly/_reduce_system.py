@@ -102,6 +102,11 @@ def add_pyio():
                                   pyio.BufferedRandom)}
 
 
+@reducer(getattr(_thread, "_ThreadHandle", None))  # from Python 3.13 on
+def reduce_thread_handle(handle, settings):
+    return dill("_create_thread_handle"), (handle.ident, handle.is_done())
+
+
 @reducer(_weakref.ReferenceType)
 def reduce_weakref(reference, settings):
     return dill("_create_weakref"), (reference(),)

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "extract.h"
 #include "load.h"
 
 static const char operation[] = "call";
@@ -89,10 +90,10 @@ static bool read_parameter(const char *text, size_t size, struct parameter *ret)
     return false;
 }
 
-/* The parameters of a declaration that mfi_definition_text wrote. How many, or the failure. */
+/* The parameters of a declaration that mfi_signature wrote. How many, or the failure. */
 static int read_parameters(const char *list, const char *path, struct parameter *ret,
                            mayfly_error *error) {
-    const size_t all = strlen(list) - 1; /* without the ')' */
+    const size_t all = strlen(list);
     int count = 0, depth = 0;
     if (all == 0 || (all == 4 && memcmp(list, "void", 4) == 0))
         return 0;
@@ -358,12 +359,49 @@ static int run_in_c(const mayfly_namespace *ns, const char *path, const char *co
     return r;
 }
 
+/* How a text declares a function that it defines; NULL: it does not, or there is no memory. */
+static char *declaration(const struct mfi_buffer *text, const char *function) {
+    struct mfi_graph graph;
+    uint32_t file, name;
+    char *declared = NULL;
+    if (mfi_graph_init(&graph) < 0)
+        return NULL;
+    if (mfi_graph_add(&graph, "text", text->data, text->size, NULL, 0, &file) == 0) {
+        mfi_graph_declare(&graph);
+        const uint32_t piece = mfi_find_function(&graph, function, 0, &name);
+        if (piece != MFI_NONE && graph.pieces[piece].function)
+            declared = mfi_signature(&graph, piece, name, NULL);
+    }
+    mfi_graph_free(&graph);
+    return declared;
+}
+
+/* What stands between the parentheses behind the name in a declaration. */
+static char *parameters_of(const char *declared, const char *name) {
+    const size_t size = strlen(name);
+    const char *at = declared;
+    while ((at = strstr(at, name)) != NULL) {
+        const char *next = at + size + strspn(at + size, ")");
+        const bool whole = at == declared || (!isalnum((unsigned char)at[-1]) && at[-1] != '_');
+        if (whole && *next == '(') {
+            const char *end = next;
+            for (int depth = 0; *end != '\0'; end++) {
+                depth += *end == '(' ? 1 : *end == ')' ? -1 : 0;
+                if (depth == 0)
+                    break;
+            }
+            return mfi_format("%.*s", (int)(end - next - 1), next + 1);
+        }
+        at += size;
+    }
+    return NULL;
+}
+
 /* The text, which function of it, and how that is declared. */
 static int find_function(const struct mfi_buffer *text, const char *path, const char *function,
                          char **ret_name, char **ret_declared, char **ret_parameters,
                          mayfly_error *error) {
     mfi_auto_contract contract = {0};
-    struct mfi_definition definition;
     int r = mfi_contract_read(text->data, text->size, path, &contract, error);
     if (r < 0)
         return r;
@@ -372,18 +410,13 @@ static int find_function(const struct mfi_buffer *text, const char *path, const 
     if (function == NULL)
         return mfi_fail(error, MAYFLY_E_NO_FUNCTION, operation, path,
                         "it does not say which function is meant (#NAME): name one");
-    if (!mfi_is_name(function, strlen(function)) ||
-        !mfi_definition_find(text->data, text->size, function, &definition))
+    *ret_declared = mfi_is_name(function, strlen(function)) ? declaration(text, function) : NULL;
+    if (*ret_declared == NULL)
         return mfi_fail(error, MAYFLY_E_NO_FUNCTION, operation, path,
                         "no definition of a function '%s' is to be seen there", function);
     *ret_name = mfi_strdup(function);
-    *ret_declared = mfi_definition_text(&definition);
-    const struct mfi_definition list = {definition.parameters, NULL, definition.parameters,
-                                        definition.end};
-    *ret_parameters = mfi_definition_text(&list);
-    return *ret_name == NULL || *ret_declared == NULL || *ret_parameters == NULL
-               ? mfi_fail_memory(error, text->size)
-               : 0;
+    *ret_parameters = parameters_of(*ret_declared, function);
+    return *ret_name == NULL || *ret_parameters == NULL ? mfi_fail_memory(error, text->size) : 0;
 }
 
 /* Whether the declaration begins with "void name", but for words that say nothing of the type. */

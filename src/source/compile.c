@@ -27,6 +27,7 @@
 #include <mayfly/dir.h>
 
 #include "compiler.h"
+#include "extract.h"
 #include "load.h"
 
 static const char operation[] = "compile";
@@ -239,21 +240,20 @@ static int run_in(const struct mfi_unit *unit, mayfly_dir *dir, struct mfi_compi
 /* ---- names ----------------------------------------------------------------------------------- */
 
 struct noting {
-    const struct mfi_unit *unit;
+    struct mfi_graph graph; /* of the text, for how its functions are declared */
     struct mfi_buffer *names;
 };
 
 static int note_name(const struct mfi_export *found, void *context) {
     const struct noting *noting = context;
-    struct mfi_definition definition;
     mfi_auto_free char *signature = NULL;
+    uint32_t name;
     if (strcmp(found->name, MFI_MODULE_END) == 0 || strcmp(found->name, "__dso_handle") == 0)
         return 0;
-    if (found->function &&
-        mfi_definition_find(noting->unit->text, noting->unit->size, found->name, &definition)) {
-        signature = mfi_definition_text(&definition);
-        if (signature == NULL)
-            return -ENOMEM;
+    if (found->function) {
+        const uint32_t piece = mfi_find_function(&noting->graph, found->name, 0, &name);
+        if (piece != MFI_NONE && noting->graph.pieces[piece].function)
+            signature = mfi_signature(&noting->graph, piece, name, NULL);
     }
     const char *declared = signature == NULL ? "" : signature;
     int r = mfi_buffer_append(noting->names, found->function ? "f" : "v", 1);
@@ -268,8 +268,19 @@ static int note_object(const struct mfi_unit *unit, struct mfi_compiled *ret) {
     if (runs != NULL)
         r = mfi_buffer_append(&ret->runs, runs[0] == '\0' ? "it cannot be told what" : runs,
                               strlen(runs[0] == '\0' ? "it cannot be told what" : runs));
-    struct noting noting = {unit, &ret->names};
-    return r < 0 ? r : mfi_elf_exports(ret->object.data, ret->object.size, note_name, &noting);
+    struct noting noting = {.names = &ret->names};
+    uint32_t file;
+    if (r == 0)
+        r = mfi_graph_init(&noting.graph);
+    if (r < 0)
+        return r;
+    r = mfi_graph_add(&noting.graph, "text", unit->text, unit->size, NULL, 0, &file);
+    if (r == 0) {
+        mfi_graph_declare(&noting.graph);
+        r = mfi_elf_exports(ret->object.data, ret->object.size, note_name, &noting);
+    }
+    mfi_graph_free(&noting.graph);
+    return r;
 }
 
 int mfi_compile(const struct mfi_unit *unit, struct mfi_compiled *ret, mayfly_error *error) {

@@ -158,17 +158,58 @@ static bool is_about(const json_t *entry, const char *source) {
     return same;
 }
 
+/* Where the object ends that begins at `at`; NULL: it does not. */
+static const char *object_end(const char *at, const char *end) {
+    size_t depth = 0;
+    for (; at < end; at++) {
+        if (*at == '"')
+            for (at++; at < end && *at != '"'; at++)
+                at += *at == '\\';
+        else if (*at == '{')
+            depth++;
+        else if (*at == '}' && --depth == 0)
+            return at + 1;
+    }
+    return NULL;
+}
+
+/* Whether JSON may write a name in one way only. */
+static bool is_simple(const char *name) {
+    for (; *name != '\0'; name++)
+        if (*name < ' ' || *name > '~' || *name == '"' || *name == '\\' || *name == '/')
+            return false;
+    return true;
+}
+
+/* Such lists have thousands of entries: only those in which the file's name stands are read. */
+static int take_from(struct mfi_flags *flags, const char *text, size_t size, const char *source) {
+    const char *slash = strrchr(source, '/'), *const end = text + size;
+    const char *name = slash != NULL ? slash + 1 : source;
+    const bool all = !is_simple(name);
+    if (!all && memmem(text, size, name, strlen(name)) == NULL)
+        return 0;
+    int r = 0;
+    for (const char *at = text, *stop; r == 0; at = stop) {
+        at = memchr(at, '{', (size_t)(end - at));
+        stop = at != NULL ? object_end(at, end) : NULL;
+        if (stop == NULL)
+            return 0;
+        if (!all && memmem(at, (size_t)(stop - at), name, strlen(name)) == NULL)
+            continue;
+        json_t *entry = json_loadb(at, (size_t)(stop - at), 0, NULL);
+        if (is_about(entry, source))
+            r = take_entry(flags, entry) < 0 ? -ENOMEM : 1;
+        json_decref(entry);
+    }
+    return r;
+}
+
 static int take_commands(struct mfi_flags *flags, const char *path, const char *source) {
     struct mfi_text text;
     if (mfi_read_text(path, &text, NULL) < 0)
         return 0;
-    json_t *all = json_loadb(text.data, text.size, 0, NULL);
+    const int r = take_from(flags, text.data, text.size, source);
     free(text.data);
-    int r = 0;
-    for (size_t i = 0; i < json_array_size(all) && r == 0; i++)
-        if (is_about(json_array_get(all, i), source))
-            r = take_entry(flags, json_array_get(all, i)) < 0 ? -ENOMEM : 1;
-    json_decref(all);
     return r;
 }
 

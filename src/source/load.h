@@ -8,7 +8,7 @@
  *                      ->  compile.c, compiler.c, depends.c  by the compiler
  *                  ->  elf.c          what would run, which names there are
  *                  ->  module.c       into the process
- *     call.c       ->  signature.c    how a function is declared
+ *     call.c       ->  head.c         how a function is declared
  */
 #ifndef MFI_SOURCE_LOAD_H
 #define MFI_SOURCE_LOAD_H
@@ -130,23 +130,6 @@ void mfi_module_unload(struct mfi_module **module);
 
 /* Names of what stands before each text (compile.c). */
 #define MFI_MODULE_END "mayfly_module_end"
-
-/* ---- how a function is declared (signature.c) ------------------------------------------------ */
-
-/* Where a definition stands: from its first word to the one before the body. */
-struct mfi_definition {
-    const char *begin;      /* of the declaration */
-    const char *name;       /* in it */
-    const char *parameters; /* behind the '(' */
-    const char *end;        /* at the ')' */
-};
-
-/* Finds the definition of a function at the top level of a text. */
-bool mfi_definition_find(const char *text, size_t size, const char *name,
-                         struct mfi_definition *ret);
-
-/* "int square(int x)", comments and breaks left out; new memory, or NULL. */
-char *mfi_definition_text(const struct mfi_definition *definition);
 
 /* ---- namespaces (namespace.c) ---------------------------------------------------------------- */
 

@@ -193,7 +193,8 @@ static void declare_outer(struct declaring *d) {
     if (d->named)
         return;
     if (has_macro_parameters(d, at) || mfi_is(next, ';') || mfi_is(next, ',') ||
-        mfi_is(next, '=') || mfi_is(next, '[') || next->kind == MFI_T_DIRECTIVE ||
+        mfi_is(next, '=') || mfi_is(next, '[') ||
+        (next->kind == MFI_T_DIRECTIVE && d->graph->names.names[token->value].macro == MFI_NONE) ||
         (next->kind == MFI_T_NAME && takes_parens(next) && next->value != MFI_W_typeof &&
          next->value != MFI_W___typeof__ && next->value != MFI_W__Atomic))
         give(d, token->value);

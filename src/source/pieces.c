@@ -156,6 +156,7 @@ struct splitter {
     bool assigned;  /* a '=' was there */
     bool body;      /* the braces that are open are a function's */
     bool function;  /* the piece has a function's body */
+    bool ended;     /* it is at its end, but for a conditional that began in it */
     uint32_t group; /* of the next piece */
     uint32_t level;
     struct {
@@ -185,7 +186,25 @@ static void end_piece(struct splitter *s, uint32_t end) {
     add_piece(s, MFI_PIECE_CODE, s->start, end);
     s->start = MFI_NONE;
     s->braces = s->parens = 0;
-    s->assigned = s->body = s->function = false;
+    s->assigned = s->body = s->function = s->ended = false;
+}
+
+/* Whether a conditional that began in the piece is open. */
+static bool is_within(const struct splitter *s) {
+    const uint32_t l = s->level - 1;
+    return s->level > 0 && l < MOST_LEVELS && s->levels[l].inside && s->levels[l].token >= s->start;
+}
+
+/* Behind its last token; what is open has to be closed in it, too. */
+static void finish_piece(struct splitter *s) {
+    s->at++;
+    if (!is_within(s)) {
+        end_piece(s, s->at);
+        return;
+    }
+    s->ended = true;
+    s->braces = s->parens = 0;
+    s->assigned = s->body = false;
 }
 
 /* A definition in the old style has its parameters declared between its head and its body: those
@@ -270,6 +289,7 @@ static void take(struct splitter *s) {
             glue_old_style(s);
     }
     const bool outer = s->braces == 0 && s->parens == 0;
+    s->ended = false;
     if (token->kind == MFI_T_PUNCT) {
         switch (token->value) {
         case '{':
@@ -280,8 +300,7 @@ static void take(struct splitter *s) {
         case '}':
             s->braces -= s->braces > 0;
             if (s->braces == 0 && (s->body || s->at == s->start)) {
-                end_piece(s, s->at + 1);
-                s->at++;
+                finish_piece(s);
                 return;
             }
             break;
@@ -298,8 +317,7 @@ static void take(struct splitter *s) {
             break;
         case ';':
             if (outer) {
-                end_piece(s, s->at + 1);
-                s->at++;
+                finish_piece(s);
                 return;
             }
             break;
@@ -469,6 +487,8 @@ static void take_directive(struct splitter *s) {
     } else if (word == MFI_W_elif || word == MFI_W_else || word == MFI_W_endif) {
         if (s->level > 0)
             next_branch(s, word == MFI_W_endif);
+        if (word == MFI_W_endif && s->ended && s->start != MFI_NONE && !is_within(s))
+            end_piece(s, after);
         /* The #else of #ifndef __cplusplus. */
         if (word == MFI_W_else && s->level > 0 && s->level <= MOST_LEVELS) {
             (void)is_dead(&s->list[s->levels[s->level - 1].token], text, &dead_else);

@@ -7,7 +7,7 @@
  *             ->  headers.c               the project's headers, beside the unit
  *             ->  tokens.c, pieces.c      what stands in each
  *             ->  closure*.c              which pieces the function needs
- *             ->  emit.c                  the file
+ *             ->  emit.c, witness.c       the file, and whether it compiles
  */
 #ifndef MFI_SOURCE_H
 #define MFI_SOURCE_H

@@ -51,6 +51,64 @@ def loaded(expression):
 
 
 @case
+def what_streams_name_often_needs_no_module():
+    streams = [dumped("closure(5)"), dumped("recursive()"), b"cdill._dill\n_import_module\n(Vos.path\ntR.",
+               b"cdill._dill\n_import_module\n(Vcollections.OrderedDict\ntR."]
+    done = subprocess.run([sys.executable, "-c", "import sys, mayfly\nfor data in %r: assert mayfly.loads(data)\n"
+                           "print('mayfly._dill_names' in sys.modules)" % streams],
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert done.stdout.strip() == "False", (done.stdout, done.stderr)
+
+
+@case
+def modules_are_found_as_dill_finds_them():
+    import collections
+    import os
+
+    def ask(*arguments):
+        return mayfly.loads(b"cdill._dill\n_import_module\n" + pickle.dumps(arguments, 2)[2:-1] + b"R.")
+    assert ask("os.path") is os.path
+    assert ask("collections.OrderedDict") is collections.OrderedDict
+    assert ask("collections.abc") is collections.abc
+    for missing in ("mft_is_no_module", "collections.mft_is_none", "mft_is_none.either", "os.sep"):
+        assert ask(missing, True) is None, missing
+        try:
+            ask(missing)
+        except ModuleNotFoundError:
+            pass
+        else:
+            raise AssertionError(missing)
+    assert ask("__runtime__.made").__name__ == "made"
+    own = mayfly.loads(b"cdill\n_dill\n.")
+    assert own._setattr is setattr and own._delattr is delattr
+    assert callable(own._eval_repr) and callable(own._create_lock)
+    try:
+        own._mft_is_none
+    except AttributeError:
+        pass
+    else:
+        raise AssertionError("a name that nobody has")
+
+
+@case
+def functions_that_cannot_be_are_refused():
+    code = (lambda: None).__code__
+    inner = (lambda x: lambda: x)(1)
+    make = mayfly.loads(b"cdill._dill\n_create_function\n.")
+    cell = inner.__closure__
+    assert make(inner.__code__, {}, "name", None, cell)() == 1
+    for arguments in ((), (code,), (5, {}), (code, 5), (code, {}, 5), (code, {}, "n", 5), (code, {}, "n", None, cell),
+                      (inner.__code__, {}), (inner.__code__, {}, "n", None, (1,)),
+                      (inner.__code__, {}, "n", None, ()), (code, {}, "n", None, None, None, None, None)):
+        try:
+            make(*arguments)
+        except (TypeError, ValueError):
+            pass
+        else:
+            raise AssertionError(arguments)
+
+
+@case
 def functions_of_dill_work():
     assert loaded("lambda x: x + 1")(2) == 3
     assert loaded("closure(5)")(1, more=2) == 8

@@ -105,6 +105,33 @@ static void conditional_groups_stay_whole(void **state) {
          "- int g(void) { return 1; }");
 }
 
+static void what_begins_within_a_piece_ends_in_it(void **state) {
+    (void)state;
+    UNIT("f", "+ int x", "+ #ifdef A", "+ = 1;", "+ #else", "+ = 2;", "+ #endif", "- int y;",
+         "+ int f(void) { return x; }");
+    UNIT("f", "+ int f(void)", "+ #ifdef A", "+ { return 1; }", "+ #else", "+ { return 3; }",
+         "+ #endif", "- int y;");
+    UNIT("f", "  #define STUB(x)", "  #define BARE", "+ #if A", "+ STUB (1)", "+ BARE", "+ #endif",
+         "+ #ifdef B", "+ int x[] = {", "+ 1 };", "+ #endif", "- int y;",
+         "+ int f(void) { return x[0]; }");
+}
+
+static void tags_are_given_where_they_are_introduced(void **state) {
+    (void)state;
+    UNIT("f", "+ struct state { int x; };", "- struct state other;",
+         "- static void g(void) { struct state state; (void)state; }",
+         "+ int f(struct state *s) { return s->x; }");
+    UNIT("f", "+ #define ATTRIBUTE", "+ struct ATTRIBUTE state;", "- struct other;",
+         "+ struct state *f(struct state *s) { return s; }");
+}
+
+static void macros_that_name_each_other_end(void **state) {
+    (void)state;
+    UNIT("f", "+ #define A(x) B(x) B(x) B(x) first_##x", "+ #define B(x) A(x) A(x) A(x) second_##x",
+         "+ static int first_one;", "+ static int second_one;", "- static int third_one;",
+         "+ int f(void) { return A(one); }");
+}
+
 static void what_is_never_compiled_is_no_part(void **state) {
     (void)state;
     UNIT("f", "- #ifdef __cplusplus", "- extern \"C\" {", "- #endif",
@@ -222,6 +249,9 @@ int main(void) {
         MFT(pasted_names_are_found),
         MFT(macros_that_define_functions_are_found),
         MFT(conditional_groups_stay_whole),
+        MFT(what_begins_within_a_piece_ends_in_it),
+        MFT(tags_are_given_where_they_are_introduced),
+        MFT(macros_that_name_each_other_end),
         MFT(what_is_never_compiled_is_no_part),
         MFT(types_tags_and_enumerators_are_found),
         MFT(definitions_in_the_old_style_are_one_piece),

@@ -285,6 +285,40 @@ static char *put_lines(struct mpk_dumper *d, char *q, PyObject *module, PyObject
     return q + 1;
 }
 
+/* Before protocol 4: the attribute of a class, or of what is deeper. */
+#if PY_VERSION_HEX >= 0x030D0000
+/* By all parts of its name at once, so that what contains itself can be said. */
+static char *put_dotted(struct mpk_dumper *d, char *q, struct names *n, PyObject *last) {
+    (void)last;
+    PyObject *dot = PyUnicode_FromString(".");
+    PyObject *parts = dot == NULL ? NULL : PyUnicode_Split(n->name, dot, -1);
+    Py_XDECREF(dot);
+    if (parts == NULL || mpk_keep(d, parts) < 0) {
+        Py_XDECREF(parts);
+        return NULL;
+    }
+    const Py_ssize_t count = PyList_GET_SIZE(parts);
+    Py_DECREF(parts); /* it is kept until the end */
+    for (Py_ssize_t i = 1; i < count; i++) {
+        CHECKED(mpk_save(d, q, d->state->getattr));
+        CHECKED(mpk_fit(d, q));
+        q = d->e.protocol < 2 ? mfi_put(q, MFI_OP_MARK) : q;
+    }
+    CHECKED(put_lines(d, q, n->module, PyList_GET_ITEM(parts, 0)));
+    for (Py_ssize_t i = 1; i < count; i++) {
+        CHECKED(mpk_save(d, q, PyList_GET_ITEM(parts, i)));
+        CHECKED(mpk_fit(d, q));
+        q = mfi_put(q, d->e.protocol < 2 ? MFI_OP_TUPLE : MFI_OP_TUPLE2);
+        q = mfi_put(q, MFI_OP_REDUCE);
+    }
+    return q;
+}
+#else
+static char *put_dotted(struct mpk_dumper *d, char *q, struct names *n, PyObject *last) {
+    return mpk_save_made(d, q, Py_BuildValue("(O(OO))", d->state->getattr, n->parent, last), NULL);
+}
+#endif
+
 static char *put_names(struct mpk_dumper *d, char *q, PyObject *object, struct names *n) {
     const long code = extension_of(d, object, n);
     if (code != 0)
@@ -303,7 +337,7 @@ static char *put_names(struct mpk_dumper *d, char *q, PyObject *object, struct n
         q = q == NULL ? NULL : mpk_fit(d, q);
         q = q == NULL ? NULL : mfi_put(q, MFI_OP_STACK_GLOBAL);
     } else if (n->parent != n->found_module)
-        q = mpk_save_made(d, q, Py_BuildValue("(O(OO))", d->state->getattr, n->parent, last), NULL);
+        q = put_dotted(d, q, n, last);
     else
         q = put_lines(d, q, n->module, n->name);
     Py_DECREF(last);

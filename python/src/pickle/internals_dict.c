@@ -89,7 +89,7 @@ static inline void set_index(const struct table *t, size_t slot, size_t index) {
 
 static inline size_t hash_of(PyObject *key) {
     const Py_hash_t hash = ((PyASCIIObject *)key)->hash;
-    return (size_t)(MPK_LIKELY(hash != -1) ? hash : PyObject_Hash(key));
+    return (size_t)(MPK_LIKELY(hash != -1) ? hash : PyUnicode_Type.tp_hash(key));
 }
 
 static inline bool same_key(PyObject *key, size_t hash, PyObject *other) {
@@ -187,10 +187,6 @@ static bool make_room(PyDictObject *dict, size_t count) {
     return true;
 }
 
-static inline bool is_tracked_kind(PyObject *object) {
-    return PyObject_IS_GC(object) && (!PyTuple_CheckExact(object) || PyObject_GC_IsTracked(object));
-}
-
 int mpk_dict_take_fast(PyObject *object, PyObject **pairs, size_t count) {
     PyDictObject *dict = (PyDictObject *)object;
     size_t replaced = 0;
@@ -206,7 +202,7 @@ int mpk_dict_take_fast(PyObject *object, PyObject **pairs, size_t count) {
         const size_t hash = hash_of(key);
         size_t slot = 0;
         const Py_ssize_t at = look_up(&t, key, hash, &slot);
-        track = track || is_tracked_kind(value);
+        track = track || mpk_is_followed(value);
         if (MPK_LIKELY(at < 0)) {
             set_index(&t, slot, t.count);
             t.entries[t.count].me_key = key;

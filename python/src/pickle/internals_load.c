@@ -149,3 +149,79 @@ int mpk_attribute(PyObject *object, PyObject *name, PyObject **ret) {
     return 0;
 #endif
 }
+
+/* ---- functions ------------------------------------------------------------------------------- */
+
+#if MPK_LAYOUTS
+static bool is_closure(PyObject *closure, Py_ssize_t count) {
+    if (closure == Py_None)
+        return count == 0;
+    if (!PyTuple_CheckExact(closure) || PyTuple_GET_SIZE(closure) != count || count == 0)
+        return false;
+    for (Py_ssize_t i = 0; i < count; i++)
+        if (!PyCell_Check(PyTuple_GET_ITEM(closure, i)))
+            return false;
+    return true;
+}
+#endif
+
+/* What is usual is put together without a call that takes its arguments apart; FunctionType says
+ * what is wrong with everything else. */
+PyObject *mpk_new_function(PyObject *code, PyObject *names, PyObject *name, PyObject *defaults,
+                           PyObject *closure) {
+#if MPK_LAYOUTS
+    if (PyCode_Check(code) && PyDict_CheckExact(names) &&
+        (name == Py_None || PyUnicode_CheckExact(name)) &&
+        (defaults == Py_None || PyTuple_CheckExact(defaults)) &&
+        is_closure(closure, PyCode_GetNumFree((PyCodeObject *)code))) {
+        if (PySys_Audit("function.__new__", "O", code) < 0)
+            return NULL;
+        PyObject *made = PyFunction_New(code, names);
+        if (made == NULL)
+            return NULL;
+        PyFunctionObject *function = (PyFunctionObject *)made;
+        if (name != Py_None) {
+            PyObject *old = function->func_name;
+            function->func_name = mpk_ref(name);
+            Py_XDECREF(old);
+        }
+        if (defaults != Py_None)
+            function->func_defaults = mpk_ref(defaults);
+        if (closure != Py_None)
+            function->func_closure = mpk_ref(closure);
+        return made;
+    }
+#endif
+    return PyObject_CallFunctionObjArgs((PyObject *)&PyFunction_Type, code, names, name, defaults,
+                                        closure, NULL);
+}
+
+bool mpk_is_bare_function(PyObject *object) {
+#if MPK_LAYOUTS
+    if (!PyFunction_Check(object))
+        return false;
+    PyObject *own = ((PyFunctionObject *)object)->func_dict;
+    return own == NULL || PyDict_GET_SIZE(own) == 0;
+#else
+    (void)object;
+    return false;
+#endif
+}
+
+bool mpk_set_in_function(PyObject *function, PyObject *name, PyObject *value) {
+#if MPK_LAYOUTS
+    if (!PyUnicode_CheckExact(name))
+        return false;
+    if (PyDict_CheckExact(value) && MPK_IS_TEXT(name, "__annotations__"))
+        return PyFunction_SetAnnotations(function, value) == 0;
+    if (PyUnicode_CheckExact(value) && MPK_IS_TEXT(name, "__qualname__")) {
+        PyFunctionObject *named = (PyFunctionObject *)function;
+        PyObject *old = named->func_qualname;
+        named->func_qualname = mpk_ref(value);
+        Py_XDECREF(old);
+        return true;
+    }
+#endif
+    (void)function, (void)name, (void)value;
+    return false;
+}

@@ -27,6 +27,21 @@ int mpk_dict_take_slowly(PyObject *dict, PyObject *const *pairs, size_t count);
 /* An attribute that may be missing: 1, 0, -1 with an exception. */
 int mpk_attribute(PyObject *object, PyObject *name, PyObject **ret);
 
+/* Whether a text is this one, which is ASCII. */
+#define MPK_IS_TEXT(text, literal) mpk_is_ascii((text), (literal), sizeof(literal) - 1)
+static inline bool mpk_is_ascii(PyObject *text, const char *ascii, size_t size) {
+    return PyUnicode_IS_COMPACT_ASCII(text) && (size_t)PyUnicode_GET_LENGTH(text) == size &&
+           memcmp(PyUnicode_DATA(text), ascii, size) == 0;
+}
+
+/* What types.FunctionType(code, names, name, defaults, closure) makes. */
+PyObject *mpk_new_function(PyObject *code, PyObject *names, PyObject *name, PyObject *defaults,
+                           PyObject *closure);
+/* Whether a function has no attributes of its own: nothing but its type says what it has. */
+bool mpk_is_bare_function(PyObject *object);
+/* Sets an attribute of a function that is often set. 0: it is another, or another kind of value. */
+bool mpk_set_in_function(PyObject *function, PyObject *name, PyObject *value);
+
 /* ---- numbers --------------------------------------------------------------------------------- */
 
 /* Room for two digits: a multiple of 16 bytes, as the allocator has it, is that for one as well. */

@@ -253,7 +253,8 @@ static void forget_memo(struct mpk_loader *l) {
     for (size_t i = 0; sparse.slots != NULL && i <= sparse.mask; i++)
         if (sparse.slots[2 * i] != 0 && sparse.slots[2 * i + 1] != 0)
             (void)drop(NULL, sparse.slots[2 * i + 1], 0);
-    mfi_map_free(&sparse);
+    if (MFI_UNLIKELY(sparse.slots != NULL))
+        mfi_map_free(&sparse);
     if (d->memo == NULL) {
         d->memo = memo;
         d->memo_capacity = capacity;

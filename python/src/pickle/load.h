@@ -31,6 +31,8 @@ enum mpk_load_object {
     MPK_LOAD_PLAIN,    /* dict: (module, name) -> what plain data is made with */
     MPK_LOAD_IMPORT,   /* builtins.__import__ as it is without anybody's own */
     MPK_LOAD_BUILTINS, /* the dict of builtins */
+    MPK_LOAD_MODULE,   /* what stands for dill's own module */
+    MPK_LOAD_SETATTR,  /* builtins.setattr as it is without anybody's own */
     MPK_LOAD_EMPTY,    /* what stands for the content of an empty cell, once a pickle named it */
 };
 

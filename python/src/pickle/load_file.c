@@ -18,11 +18,13 @@ int mpk_file_bind(struct mpk_loader *l, PyObject *file) {
         has = mpk_attribute(file, n[MPK_N_readinto], &l->readinto);
     if (has >= 0)
         has = mpk_attribute(file, n[MPK_N_read], &l->read);
-    if (has > 0)
+    if (has >= 0)
         has = mpk_attribute(file, n[MPK_N_readline], &l->readline);
-    if (has == 0)
+    if (has >= 0 && (l->read == NULL || l->readline == NULL)) {
         PyErr_SetString(PyExc_TypeError, "file must have 'read' and 'readline' attributes");
-    return has > 0 ? 0 : -1;
+        has = -1;
+    }
+    return has < 0 ? -1 : 0;
 }
 
 void mpk_file_end(struct mpk_loader *l) {

@@ -50,11 +50,13 @@ void mpk_load_release(struct mpk_state *state) {
 
 /* The pickle's object, and what dill does with it at the end. */
 static PyObject *run(struct mpk_loader *l) {
-    const bool paused = mpk_gc_pause(&l->options);
+    const bool paused = MFI_UNLIKELY(l->options.pause_gc) && mpk_gc_pause(&l->options);
     PyObject *object = mpk_loader_run(l);
-    if (object != NULL && mpk_load_repoint(l, object) < 0)
+    if (object != NULL && MFI_UNLIKELY(PyType_HasFeature(Py_TYPE(object), Py_TPFLAGS_HEAPTYPE)) &&
+        mpk_load_repoint(l, object) < 0)
         Py_CLEAR(object);
-    mpk_gc_go_on(paused);
+    if (MFI_UNLIKELY(paused))
+        mpk_gc_go_on(paused);
     return object;
 }
 

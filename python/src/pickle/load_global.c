@@ -195,23 +195,39 @@ static PyObject *walk(PyObject *module, PyObject *name) {
     return found;
 }
 
+/* __main__'s dict. */
+static PyObject *names_of_main(struct mpk_loader *l) {
+    PyObject *main = PyDict_GetItemWithError(PyImport_GetModuleDict(), l->state->n[MPK_N___main__]);
+    if (main == NULL && !PyErr_Occurred())
+        main = PyImport_AddModule("__main__");
+    PyObject *names = main == NULL ? NULL : PyModule_GetDict(main);
+    return names == NULL ? NULL : mpk_ref(names);
+}
+
+/* dill, or a module in it */
+static bool is_of_dill(PyObject *module) {
+    enum { SIZE = 4 };
+    const Py_ssize_t size = PyUnicode_GET_LENGTH(module);
+    return size >= SIZE && PyUnicode_IS_COMPACT_ASCII(module) &&
+           memcmp(PyUnicode_DATA(module), "dill", SIZE) == 0 &&
+           (size == SIZE || PyUnicode_READ_CHAR(module, SIZE) == '.');
+}
+
 /* Names that only dill's unpickler knows. NULL without an exception: it is none. */
 static PyObject *find_of_dill(struct mpk_loader *l, PyObject *module, PyObject *name) {
-    if (PyUnicode_CompareWithASCIIString(module, "__builtin__") == 0) {
-        if (PyUnicode_CompareWithASCIIString(name, "NoneType") == 0)
+    if (MPK_IS_TEXT(module, "__builtin__")) {
+        if (MPK_IS_TEXT(name, "NoneType"))
             return mpk_ref((PyObject *)Py_TYPE(Py_None));
-        if (PyUnicode_CompareWithASCIIString(name, "__main__") != 0)
-            return NULL;
-        PyObject *main = PyImport_AddModule("__main__");
-        return main == NULL ? NULL : mpk_ref(PyModule_GetDict(main));
+        return MPK_IS_TEXT(name, "__main__") ? names_of_main(l) : NULL;
     }
-    const Py_ssize_t size = PyUnicode_GET_LENGTH(module);
-    if (size < 4 || PyUnicode_Tailmatch(module, l->state->n[MPK_N_dill], 0, 4, -1) != 1 ||
-        (size > 4 && PyUnicode_READ_CHAR(module, 4) != '.'))
+    if (!is_of_dill(module))
         return NULL;
-    PyObject *found = PyUnicode_CompareWithASCIIString(module, "dill._dill") == 0
-                          ? PyDict_GetItemWithError(l->state->load_objects[MPK_LOAD_DILL], name)
-                          : NULL;
+    const bool is_own = MPK_IS_TEXT(module, "dill._dill");
+    PyObject **kept = l->state->load_objects, *found = NULL;
+    if (is_own)
+        found = PyDict_GetItemWithError(kept[MPK_LOAD_DILL], name);
+    else if (MPK_IS_TEXT(module, "dill") && MPK_IS_TEXT(name, "_dill"))
+        found = kept[MPK_LOAD_MODULE];
     if (found != NULL || PyErr_Occurred())
         return found == NULL ? NULL : mpk_ref(found);
     PyObject *names = PyImport_ImportModule("mayfly._dill_names");
@@ -220,11 +236,10 @@ static PyObject *find_of_dill(struct mpk_loader *l, PyObject *module, PyObject *
     if (found == NULL && (PyErr_ExceptionMatches(PyExc_AttributeError) ||
                           (names == NULL && PyErr_ExceptionMatches(PyExc_ModuleNotFoundError))))
         PyErr_Clear();
-    if (found != NULL && PyUnicode_CompareWithASCIIString(module, "dill._dill") == 0 &&
-        PyDict_SetItem(l->state->load_objects[MPK_LOAD_DILL], name, found) < 0)
+    if (found != NULL && is_own && PyDict_SetItem(kept[MPK_LOAD_DILL], name, found) < 0)
         Py_CLEAR(found);
-    if (found != NULL && PyUnicode_CompareWithASCIIString(name, "_CELL_EMPTY") == 0)
-        Py_XSETREF(l->state->load_objects[MPK_LOAD_EMPTY], mpk_ref(found));
+    if (found != NULL && MPK_IS_TEXT(name, "_CELL_EMPTY"))
+        Py_XSETREF(kept[MPK_LOAD_EMPTY], mpk_ref(found));
     return found;
 }
 
@@ -340,8 +355,9 @@ int mpk_global_setup(PyObject *module, struct mpk_state *state) {
         return -1;
     kept[MPK_LOAD_BUILTINS] = mpk_ref(PyModule_GetDict(builtins));
     kept[MPK_LOAD_IMPORT] = PyObject_GetAttr(builtins, state->n[MPK_N___import__]);
+    kept[MPK_LOAD_SETATTR] = PyObject_GetAttrString(builtins, "setattr");
     Py_DECREF(builtins);
-    if (kept[MPK_LOAD_IMPORT] == NULL ||
+    if (kept[MPK_LOAD_IMPORT] == NULL || kept[MPK_LOAD_SETATTR] == NULL ||
         add_plain(plain, "builtins", "set", (PyObject *)&PySet_Type) < 0 ||
         add_plain(plain, "builtins", "frozenset", (PyObject *)&PyFrozenSet_Type) < 0 ||
         add_plain(plain, "builtins", "bytes", (PyObject *)&PyBytes_Type) < 0 ||

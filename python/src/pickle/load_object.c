@@ -23,9 +23,25 @@ static bool is_quiet(PyObject *callable, PyObject *arguments) {
     return true;
 }
 
+/* setattr(cell, "cell_contents", value), by which dill closes cycles, where the cell is empty or
+ * has None. */
+static bool fill_cell(struct mpk_loader *l, PyObject *callable, PyObject *arguments) {
+    if (MFI_LIKELY(callable != l->state->load_objects[MPK_LOAD_SETATTR]) ||
+        !PyTuple_CheckExact(arguments) || PyTuple_GET_SIZE(arguments) != 3 ||
+        l->options.data_only || l->options.allow != NULL)
+        return false;
+    PyObject *cell = PyTuple_GET_ITEM(arguments, 0), *name = PyTuple_GET_ITEM(arguments, 1);
+    if (!PyCell_Check(cell) || !PyUnicode_CheckExact(name) || !MPK_IS_TEXT(name, "cell_contents") ||
+        (PyCell_GET(cell) != NULL && PyCell_GET(cell) != Py_None))
+        return false;
+    return PyCell_Set(cell, PyTuple_GET_ITEM(arguments, 2)) == 0;
+}
+
 mfi_slot mpk_load_reduce(struct mpk_loader *l, PyObject *callable, PyObject *arguments) {
     PyObject *made = NULL;
-    if (!PyTuple_Check(arguments))
+    if (fill_cell(l, callable, arguments))
+        made = mpk_ref(Py_None);
+    else if (!PyTuple_Check(arguments))
         PyErr_Format(PyExc_TypeError, "%s: byte %llu: arguments must be a tuple, not %.100s",
                      l->d.operation, (unsigned long long)l->offset, Py_TYPE(arguments)->tp_name);
     else if (mpk_may_call(l, callable, arguments) == 0 &&
@@ -131,13 +147,15 @@ static int set_attributes(struct mpk_loader *l, PyObject *object, PyObject *slot
     PyObject *key, *value;
     Py_ssize_t at = 0;
     int r = 0;
+    const bool is_function = PyFunction_Check(object);
     if (!PyDict_Check(slots))
         return mpk_load_fail(l, "the state of slots must be a dict, not %.100s",
                              Py_TYPE(slots)->tp_name);
     while (r == 0 && PyDict_Next(slots, &at, &key, &value)) {
         Py_INCREF(key);
         Py_INCREF(value);
-        r = PyObject_SetAttr(object, key, value);
+        if (!is_function || !mpk_set_in_function(object, key, value))
+            r = PyObject_SetAttr(object, key, value);
         Py_DECREF(key);
         Py_DECREF(value);
     }
@@ -146,7 +164,8 @@ static int set_attributes(struct mpk_loader *l, PyObject *object, PyObject *slot
 
 static int set_state(struct mpk_loader *l, PyObject *object, PyObject *state) {
     PyObject *set = NULL;
-    const int has = mpk_attribute(object, l->state->n[MPK_N___setstate__], &set);
+    const bool bare = mpk_is_bare_function(object);
+    const int has = bare ? 0 : mpk_attribute(object, l->state->n[MPK_N___setstate__], &set);
     if (has < 0)
         return -1;
     if (has > 0) {
@@ -156,7 +175,9 @@ static int set_state(struct mpk_loader *l, PyObject *object, PyObject *state) {
         return done == NULL ? -1 : 0;
     }
     if (PyTuple_Check(state) && PyTuple_GET_SIZE(state) == 2) {
-        if (update_dict(l, object, PyTuple_GET_ITEM(state, 0)) < 0)
+        PyObject *own = PyTuple_GET_ITEM(state, 0);
+        const bool nothing = bare && PyDict_CheckExact(own) && PyDict_GET_SIZE(own) == 0;
+        if (!nothing && update_dict(l, object, own) < 0)
             return -1;
         return set_attributes(l, object, PyTuple_GET_ITEM(state, 1));
     }

@@ -2,7 +2,7 @@
  *
  * The module object: its state, what it imports, its types and functions.
  */
-#include "pickle.h"
+#include "internals.h"
 
 /* Subclasses written in Python belong to no module: their bases are asked in order. */
 struct mpk_state *mpk_state_of_type(PyTypeObject *type) {
@@ -104,6 +104,8 @@ static int execute(PyObject *module) {
     if (PyObject_SetAttrString(module, "PickleError", state->PickleError) < 0 ||
         PyObject_SetAttrString(module, "PicklingError", state->PicklingError) < 0 ||
         PyObject_SetAttrString(module, "UnpicklingError", state->UnpicklingError) < 0)
+        return -1;
+    if (PyModule_AddIntConstant(module, "_internals", MPK_INTERNALS) < 0)
         return -1;
     return mpk_dump_setup(module, state) < 0 ? -1 : mpk_load_setup(module, state);
 }
