@@ -52,9 +52,9 @@
 
 MAYFLY_BEGIN_DECLS
 
-/* ---- carrying the text -----------------------------------------------------------------------
- *
- * Once in a source file, at its top level: the text of the file becomes a part of the program (of
+/* ---- carrying the text ----------------------------------------------------------------------- */
+
+/* Once in a source file, at its top level: the text of the file becomes a part of the program (of
  * the shared library, of the plugin), as an ELF note: neither -s nor --gc-sections removes it, and
  * nothing runs at start. It is as large as the file. What these are is carried along if they are
  * given as strings, by -DMAYFLY_SOURCE_FLAGS='"-Iinclude -DX=1"' and -DMAYFLY_SOURCE_DIR='"/x/y"':

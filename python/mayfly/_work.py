@@ -251,10 +251,10 @@ class chunks(_Pieces, _core.Chunks):
 class batches(_Pieces, _core.Batches):
     """batches(inputs, *, size=100, ...): records of CSV and JSON files, `size` in a file.
 
-    with mayfly.batches(["a.csv", "b.json"], size=50) as all:
-        for batch in all:
-            batch.save([work_on(record) for record in batch.load()])
-        all.combine("combined.json")
+        with mayfly.batches(["a.csv", "b.json"], size=50) as all:
+            for batch in all:
+                batch.save([work_on(record) for record in batch.load()])
+            all.combine("combined.json")
 
     format           'csv' or 'json' for all inputs; else their names tell
     lines            the result has a record on each line; else it is indented

@@ -102,6 +102,7 @@ def environment(folder, destdir, prefix):
         has["LD_LIBRARY_PATH"] = ":".join(libraries)
         has["PKG_CONFIG_PATH"] = ":".join(f"{path}/pkgconfig" for path in libraries)
         has["PKG_CONFIG_SYSROOT_DIR"] = str(destdir)
+        has["C_INCLUDE_PATH"] = str(root / "include")  # of a directory that compilers do not know
         has["PYTHONPATH"] = ":".join(str(pathlib.Path(path).parent) for path in packages)
     return has
 

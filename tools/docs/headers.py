@@ -100,7 +100,7 @@ class Header:
 
 def without_rows(text):
     """Without the numbers that the specification gives to what is wanted."""
-    row = r"(?:rows?|contract) [A-Z]\d(?:(?:, | and |-)[A-Z]\d)*(?: for C)?"
+    row = r"(?:rows?|contract) [A-Z]\d(?:(?:, | and | to |-)[A-Z]\d)*(?: for C)?"
     text = re.sub(rf"\s*\({row}\)", "", text)
     return re.sub(rf"\({row}[;,]\s*", "(", text)
 

@@ -51,7 +51,8 @@ def docstring(text):
     parts = []
     for part in re.split(r"\n\n+", text.strip("\n")):
         lines = part.split("\n")
-        rows = [re.match(r"(\S+(?: \S+)*)  +(\S.*)$", line) for line in lines]
+        # A line that is further in than a row's first continues it.
+        rows = [re.match(r"(\S+(?: \S+)*)  +(\S.*)$", row) for row in re.sub(r"\n  +", " ", part).split("\n")]
         if all(line.startswith("    ") for line in lines):
             parts.append(code(textwrap.dedent(part), "python"))
         elif all(rows):

@@ -30,7 +30,8 @@ DOCSTRINGS = """
 import importlib, inspect, json, sys
 docs = {}
 def note(path, thing):
-    docs[path] = inspect.cleandoc(getattr(thing, "__doc__", None) or "")
+    said = getattr(thing, "__doc__", None) or ""
+    docs[path] = inspect.cleandoc("" if said == type(thing).__doc__ else said)  # not what dict says of itself
 for module in sys.argv[1:]:
     found = importlib.import_module(module)
     note(module, found)
