@@ -56,7 +56,7 @@ struct mpk_state {
     PyObject *codecs_encode, *getattr, *partial;
     PyObject *Pickler, *Unpickler;
     PyObject *load_objects[12]; /* whatever load*.c needs, an enum of its own numbers them */
-    PyObject *registered;      /* Pickler.dispatch: savers by type */
+    PyObject *registered;       /* Pickler.dispatch: savers by type */
     PyObject *MemoProxy;
     PyObject *special[16];    /* dump_special.c */
     struct mpk_dumper *spare; /* one that no dump uses, with its memory */
