@@ -147,7 +147,8 @@ MAYFLY_API size_t mayfly_namespace_count(const mayfly_namespace *ns);
 MAYFLY_API const char *mayfly_namespace_name(const mayfly_namespace *ns, size_t index);
 
 /* How a function or variable is declared, "int square(int x)"; NULL as a name: as above. NULL:
- * there is none, or its declaration is not to be seen in the text (a macro makes it).
+ * there is none, its declaration is not to be seen in the text (a macro makes it), or it is a
+ * variable of a file that mayfly_dump_source wrote.
  *
  * Ownership: the namespace's.
  * Safety:    thread any | fork any | signal no

@@ -41,8 +41,8 @@
  *
  * (without the blanks in the comment marks): what the compiler was told, as far as it is harmless;
  * what could not be carried, left out if there is none; the last line names the function.
- * Everything is in mayfly_namespace, static functions and globals, too; of data, `signature` is the
- * declaration. mayfly_values is there if values of globals were asked for: whoever loads the file
+ * Everything is in mayfly_namespace, static functions and globals, too; of data, `signature` is
+ * NULL. mayfly_values is there if values of globals were asked for: whoever loads the file
  * copies them before anything is called.
  */
 #ifndef MAYFLY_SOURCE_H

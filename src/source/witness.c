@@ -53,7 +53,7 @@ static int run(const struct job *job, int out, struct mfi_buffer *messages, mayf
         r = mfi_flags_add(&words, job->more[i]);
     for (size_t i = 0; r == 0 && i < job->flags->count; i++)
         r = mfi_flags_add(&words, job->flags->items[i]);
-    const char *const last[] = {"-w", "-x", "c", "-o", to, "-"};
+    const char *const last[] = {"-x", "c", "-o", to, "-"};
     for (size_t i = 0; r == 0 && i < MFI_LENGTH(last); i++)
         r = mfi_flags_add(&words, last[i]);
     if (r < 0)

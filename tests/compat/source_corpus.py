@@ -62,7 +62,7 @@ def judge(path, unit):
     """Why it is not whole, or None; and what it leaves undefined."""
     text = pathlib.Path(path).read_text(errors="replace")
     made = path + ".o"
-    done = subprocess.run(["cc", "-c", "-w", "-O1", "-Werror=implicit-function-declaration",
+    done = subprocess.run(["cc", "-c", "-O1", "-Werror=implicit-function-declaration",
                            *flags_of(text), "-o", made, path], capture_output=True, text=True)
     if done.returncode != 0:
         lines = [x for x in done.stderr.splitlines() if "error" in x]
