@@ -140,6 +140,8 @@ def main():
     if not results:
         print("not ok python_cloudpickle_ran\n   ", said[-3000:].replace("\n", "\n    "))
         return
+    if "libasan" in os.environ.get("LD_PRELOAD", ""):  # which keeps what is freed for a while
+        EXCEPTIONS["test_interactive_remote_function_calls_no_memory_leak"] = "fails with a sanitizer"
     surprises = [name for test, name, passed in results if not passed and test not in EXCEPTIONS]
     # One that passes everywhere is none any more.
     stale = [test for test in EXCEPTIONS if all(passed for other, _, passed in results if other == test)

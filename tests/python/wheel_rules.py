@@ -103,7 +103,8 @@ def modules():
             glibc = max([tuple(map(int, v.split("."))) for v in re.findall(r"GLIBC_(2\.\d+)", symbols)])
             print(f"    {name}: glibc {glibc[0]}.{glibc[1]}; to be put in: {sorted(grafted) or 'none'}")
             exported = re.findall(r"GLOBAL +DEFAULT +\d+ (\w+)", symbols)
-            if name.startswith("mayfly/") and exported != ["PyInit__core"]:
+            module = name.removeprefix("mayfly/").partition(".")[0]
+            if name.startswith("mayfly/") and exported != [f"PyInit_{module}"]:
                 yield f"{name}: exports {exported}"
 
 
