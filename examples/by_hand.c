@@ -75,5 +75,6 @@ int main(void) {
     batch_by_batch(table, target);
     chunk_by_chunk(table);
     record_by_record(table);
+    mayfly_batches_auto(&none);
     return 0;
 }

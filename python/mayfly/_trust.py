@@ -8,12 +8,12 @@ import sys
 
 
 def check(file, operation, trusted):
-    """PermissionError if the file is not, and cannot only be, the user's own or root's."""
+    """PermissionError if the file is not, and cannot only be, the user's own or root's; else its stat."""
     name = file.name
     sys.audit("mayfly.load", name)
-    if trusted:
-        return
     found = os.fstat(file.fileno())
+    if trusted:
+        return found
     if found.st_uid not in (os.geteuid(), 0):
         raise PermissionError(1, f"{operation}: it belongs to user {found.st_uid}, and loading executes "
                               "what it says; trusted=True loads it all the same", name)
@@ -21,6 +21,7 @@ def check(file, operation, trusted):
         raise PermissionError(1, f"{operation}: others can write it (mode "
                               f"{stat.S_IMODE(found.st_mode):04o}), and loading executes what it "
                               "says; trusted=True loads it all the same", name)
+    return found
 
 
 @functools.lru_cache(maxsize=64)

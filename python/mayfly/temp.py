@@ -15,7 +15,7 @@ import io as _io
 import os as _os
 import pickle as _pickle
 
-from . import tempfile as _tempfile
+from . import _engine, tempfile as _tempfile
 from ._capture import capture
 from ._core import _Buffer
 from ._trust import check as _check, both as _both
@@ -28,6 +28,7 @@ _FILE = {"mode", "buffering", "encoding", "newline", "suffix", "prefix", "dir", 
 _OPEN = {"buffering", "encoding", "errors", "newline", "closefd", "opener"}
 # What goes wrong with an object that cannot be dumped, besides PicklingError.
 _NOT_DUMPED = (TypeError, AttributeError, NotImplementedError, RecursionError)
+_AT_ONCE = 1 << 30  # bytes that one call surely reads
 _DAMAGED = (EOFError, AttributeError, ImportError, IndexError, KeyError, ValueError, TypeError,
             RecursionError, OverflowError, MemoryError)
 
@@ -99,7 +100,6 @@ def _split(keywords, names):
 
 
 def _write(obj, file, keywords):
-    from . import _engine
     try:
         _engine.dump(obj, file, **keywords)
     except _pickle.PicklingError:
@@ -108,14 +108,14 @@ def _write(obj, file, keywords):
         raise _both(_pickle.PicklingError, error, f"dump {type(obj).__name__}") from error
 
 
-def _read(file, keywords):
-    from . import _engine
+def _read(file, keywords, read=_engine.load, where=None):
     try:
-        return _engine.load(file, **keywords)
+        return read(file, **keywords)
     except _pickle.UnpicklingError:
         raise
     except _DAMAGED as error:
-        where = getattr(file, "name", None)
+        if where is None:
+            where = file if isinstance(file, (str, bytes)) else getattr(file, "name", None)
         raise _both(_pickle.UnpicklingError, error,
                     "load" if where is None else f"load {_os.fspath(where)!r}") from error
 
@@ -144,6 +144,8 @@ def load(file, *, trusted=False, **kwds):
     A file that somebody else owns or can write is refused (PermissionError), because what it says
     is executed; `trusted=True` takes it all the same. Keywords are those of open() and of mayfly.load.
     """
+    if not kwds and type(file) is Dumped and not file.file.closed:
+        return _load_dumped(file, trusted)
     mode = kwds.pop("mode", "rb")
     opening = _split(kwds, _OPEN)
     if mode not in ("r", "rb", "r+b", "rb+", "r+"):
@@ -153,9 +155,21 @@ def load(file, *, trusted=False, **kwds):
         return _load_open(file, kwds)
     opening = {name: value for name, value in opening.items() if name not in ("encoding", "errors",
                                                                               "newline")}
+    if not opening:
+        return _read(path, {"trusted": trusted, **kwds})
     with open(path, "rb", **opening) as found:
         _check(found, "load", trusted)
         return _read(found, kwds)
+
+
+def _load_dumped(file, trusted):
+    """What stands in a file that is still open here, by its descriptor; where it is read and written stays."""
+    file.file.flush()
+    found = _check(file.file, "load", trusted)
+    if found.st_size > _AT_ONCE:
+        return _read(file.name, {"trusted": True})
+    data = _os.pread(file.file.fileno(), found.st_size, 0)
+    return _read(data, {}, _engine.loads, file.name)
 
 
 def _path_of(file):

@@ -12,7 +12,7 @@ ln -s "$MFT_BUILD"/python/mayfly/* "$package/python/mayfly/"
 rm "$package"/python/mayfly/_pickle*.so
 ln -s "$found" "$package/python/mayfly/"
 MFT_BUILD=$package
-if [ "$(PYTHONPATH=$package/python "$python" -c "import mayfly._pickle; print(mayfly._pickle._internals)")" = 0 ]; then
+if [ "$(LD_PRELOAD=${LD_PRELOAD:-} PYTHONPATH=$package/python "$python" -c "import mayfly._pickle; print(mayfly._pickle._internals)")" = 0 ]; then
     echo "ok python_pickle_public_is_another_one"
 else
     echo "not ok python_pickle_public_is_another_one"

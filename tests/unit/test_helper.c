@@ -254,8 +254,7 @@ static void P7_whatever_call_fails_TMPDIR_and_descriptors_are_as_before(void **s
 
 static void P7_it_ends_with_its_scope(void **state) {
     (void)state;
-    char *own = NULL;
-    const char *before = getenv("TMPDIR");
+    char *own = NULL, *before = strdup(getenv("TMPDIR"));
     {
         mayfly_auto(mayfly_test) test = NULL;
         mayfly_file *file;
@@ -267,6 +266,7 @@ static void P7_it_ends_with_its_scope(void **state) {
     assert_string_equal(getenv("TMPDIR"), before);
     assert_false(mft_exists(own));
     free(own);
+    free(before);
 }
 
 int main(void) {

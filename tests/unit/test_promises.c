@@ -42,7 +42,7 @@ static int act_for_the_parent(void *context) {
 
 static void a_forked_child_commits_nothing_in_its_parents_name(void **state) {
     (void)state;
-    struct parents of = {NULL};
+    struct parents of = {.file = NULL};
     char inside[4200];
     target = mft_path("target");
     mft_write(target, "old");
