@@ -3,7 +3,6 @@
 """One table from type to reducer: everything that dill dumps and pickle alone does not.
 
     reduce(obj, settings)        a reduce value, a Name, or NotImplemented: pickle's own way
-    reduce_dict(names, settings) the Name of a module's dict, or None
 
 What the values are and what a pickler has to do with them: _reduce.
 """
@@ -13,9 +12,8 @@ import sys
 
 from . import _reduce_classes, _reduce_functions, _reduce_system  # noqa: F401 they fill the table
 from ._reduce import Call, Later, Name, by_base, table
-from ._reduce_functions import reduce_module_dict as reduce_dict
 
-__all__ = ["Call", "Later", "Name", "reduce", "reduce_dict", "table"]
+__all__ = ["Call", "Later", "Name", "reduce", "table"]
 # Modules whose types count once somebody has imported them.
 _awaited = {"_pyio": _reduce_system.add_pyio, "numpy": _reduce_system.add_numpy}
 
