@@ -13,6 +13,8 @@
 #include <Python.h>
 
 #include <mayfly.h>
+
+#include "signature.h"
 #include <sys/types.h>
 
 /* Strings that are compared with and looked up: made once for each interpreter. */
@@ -76,18 +78,16 @@ static inline struct mpy_state *mpy_state_of(PyObject *module) {
 
 /* ---- arguments.c ---------------------------------------------------------------------------- */
 
-/* What a function takes: names in order, the first `positional` also without their name. */
-struct mpy_signature {
-    const char *function;
-    int positional, count;
-    unsigned char names[20]; /* enum mpy_name */
-};
-
-/* Puts arguments into `out`, NULL where there is none; borrowed. 0, or -1 with a TypeError. */
-int mpy_parse(const struct mpy_state *state, const struct mpy_signature *signature,
-              PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames, PyObject **out);
-int mpy_parse_tuple(const struct mpy_state *state, const struct mpy_signature *signature,
-                    PyObject *args, PyObject *kwargs, PyObject **out);
+static inline int mpy_parse(const struct mpy_state *state, const struct mpy_signature *signature,
+                            PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames,
+                            PyObject **out) {
+    return mpy_take(state->n, signature, args, nargs, kwnames, out);
+}
+static inline int mpy_parse_tuple(const struct mpy_state *state,
+                                  const struct mpy_signature *signature, PyObject *args,
+                                  PyObject *kwargs, PyObject **out) {
+    return mpy_take_tuple(state->n, signature, args, kwargs, out);
+}
 
 /* A path or a piece of a name as the system has it. Zero it, fill it, end it. */
 struct mpy_text {

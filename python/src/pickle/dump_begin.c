@@ -343,20 +343,20 @@ enum {
     ARGUMENTS
 };
 #define N(name) MPK_N_##name
-static const struct mpk_signature dump_signature = {
+static const struct mpy_signature dump_signature = {
     "dump",
     6,
-    2,
     ARGUMENTS,
     {N(obj), N(file), N(protocol), N(byref), N(fmode), N(recurse), N(ignore), N(fix_imports),
-     N(buffer_callback), N(strictio)}};
-static const struct mpk_signature dumps_signature = {"dumps",
+     N(buffer_callback), N(strictio)},
+    2};
+static const struct mpy_signature dumps_signature = {"dumps",
                                                      5,
-                                                     1,
                                                      ARGUMENTS - 1,
                                                      {N(obj), N(protocol), N(byref), N(fmode),
                                                       N(recurse), N(ignore), N(fix_imports),
-                                                      N(buffer_callback), N(strictio)}};
+                                                      N(buffer_callback), N(strictio)},
+                                                     1};
 #undef N
 
 /* `values` from PROTOCOL on. */

@@ -103,8 +103,8 @@ static bool is_path(PyObject *from) {
 
 static PyObject *loads(PyObject *module, PyObject *const *args, Py_ssize_t nargs,
                        PyObject *kwnames) {
-    static const struct mpk_signature signature = {
-        "loads", 2, 1, 1 + MPK_LOAD_OPTIONS - 1, {MPK_N_data, MPK_LOAD_NAMES}};
+    static const struct mpy_signature signature = {
+        "loads", 2, 1 + MPK_LOAD_OPTIONS - 1, {MPK_N_data, MPK_LOAD_NAMES}, 1};
     PyObject *values[1 + MPK_LOAD_OPTIONS];
     struct mpk_state *state = mpk_state_of(module);
     const bool alone = nargs == 1 && kwnames == NULL;
@@ -125,8 +125,8 @@ static PyObject *loads(PyObject *module, PyObject *const *args, Py_ssize_t nargs
 
 static PyObject *load(PyObject *module, PyObject *const *args, Py_ssize_t nargs,
                       PyObject *kwnames) {
-    static const struct mpk_signature signature = {
-        "load", 2, 1, 1 + MPK_LOAD_OPTIONS, {MPK_N_file, MPK_LOAD_NAMES}};
+    static const struct mpy_signature signature = {
+        "load", 2, 1 + MPK_LOAD_OPTIONS, {MPK_N_file, MPK_LOAD_NAMES}, 1};
     PyObject *values[1 + MPK_LOAD_OPTIONS] = {NULL};
     struct mpk_state *state = mpk_state_of(module);
     if (mpk_parse(state, &signature, args, nargs, kwnames, values) < 0 ||

@@ -46,8 +46,8 @@ static PyObject *make(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
 }
 
 static int init(PyObject *self, PyObject *args, PyObject *kwargs) {
-    static const struct mpk_signature signature = {
-        "Unpickler", 1, 1, 1 + MPK_LOAD_OPTIONS - 1, {MPK_N_file, MPK_LOAD_NAMES}};
+    static const struct mpy_signature signature = {
+        "Unpickler", 1, 1 + MPK_LOAD_OPTIONS - 1, {MPK_N_file, MPK_LOAD_NAMES}, 1};
     struct unpickler *u = part_of(self);
     struct mpk_state *state = u->loader.state;
     PyObject *values[1 + MPK_LOAD_OPTIONS] = {NULL};

@@ -18,6 +18,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "signature.h"
+
 /* Strings that are looked up: made once for each interpreter. */
 /* The formatter finds no end with such lists. */
 /* clang-format off */
@@ -100,16 +102,15 @@ int mpk_load_setup(PyObject *module, struct mpk_state *state);
 void mpk_dump_release(struct mpk_state *state);
 void mpk_load_release(struct mpk_state *state);
 
-/* arguments.c: what a function takes, names in order, the first `positional` also without theirs.
- * Puts arguments into `out`, NULL where there is none; borrowed. 0, or -1 with a TypeError. */
-struct mpk_signature {
-    const char *function;
-    int positional, required, count;
-    unsigned char names[16]; /* enum mpk_name */
-};
-int mpk_parse(const struct mpk_state *state, const struct mpk_signature *signature,
-              PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames, PyObject **out);
-int mpk_parse_tuple(const struct mpk_state *state, const struct mpk_signature *signature,
-                    PyObject *args, PyObject *kwargs, PyObject **out);
+static inline int mpk_parse(const struct mpk_state *state, const struct mpy_signature *signature,
+                            PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames,
+                            PyObject **out) {
+    return mpy_take(state->n, signature, args, nargs, kwnames, out);
+}
+static inline int mpk_parse_tuple(const struct mpk_state *state,
+                                  const struct mpy_signature *signature, PyObject *args,
+                                  PyObject *kwargs, PyObject **out) {
+    return mpy_take_tuple(state->n, signature, args, kwargs, out);
+}
 
 #endif

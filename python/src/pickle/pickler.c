@@ -76,13 +76,13 @@ static int configure(struct mpk_pickler *self, struct mpk_state *state, PyObject
 static int init(PyObject *object, PyObject *args, PyObject *kwargs) {
     struct mpk_state *state = mpk_state_of_type(Py_TYPE(object));
 #define N(name) MPK_N_##name
-    static const struct mpk_signature signature = {"Pickler",
+    static const struct mpy_signature signature = {"Pickler",
                                                    6,
-                                                   1,
                                                    9,
                                                    {N(file), N(protocol), N(byref), N(fmode),
                                                     N(recurse), N(ignore), N(fix_imports),
-                                                    N(buffer_callback), N(strictio)}};
+                                                    N(buffer_callback), N(strictio)},
+                                                   1};
 #undef N
     PyObject *values[9];
     if (state == NULL || mpk_parse_tuple(state, &signature, args, kwargs, values) < 0)
