@@ -198,10 +198,13 @@ mfi_slot *mfi_memo_find_far(const struct mfi_decoder *d, uint64_t number) {
 /* ---- arguments that are lines ---- */
 
 int mfi_decode_no_text(struct mfi_decoder *d, const struct mfi_cursor *k, const char *text,
-                       size_t size, const char *what) {
-    d->fault = size > 0 ? MFI_FAULT_TEXT : MFI_FAULT_PICKLE;
-    return mfi_decode_fail(d, k, MAYFLY_E_PICKLE, "\"%s\" is no %s", mfi_quote(text, size).text,
-                           what);
+                       size_t size, int code, const char *what) {
+    d->fault = text[0] == '\n'   ? MFI_FAULT_PICKLE
+               : code == -ERANGE ? MFI_FAULT_SIZE
+                                 : MFI_FAULT_TEXT;
+    return mfi_decode_fail(d, k, MAYFLY_E_PICKLE,
+                           code == -ERANGE ? "\"%s\" is too large for a %s" : "\"%s\" is no %s",
+                           mfi_quote(text, size).text, what);
 }
 
 /* What the source knows of lines; -ENOSYS: nothing. */
@@ -238,17 +241,15 @@ int mfi_decode_line(struct mfi_decoder *d, struct mfi_cursor *k, const char **re
 }
 
 /* A number as int(line, 10) reads it. */
-int mfi_line_number(struct mfi_decoder *d, struct mfi_cursor *k, uint64_t *ret) {
-    const char *text;
-    size_t size;
-    int r = mfi_decode_line(d, k, &text, &size);
-    if (r < 0)
-        return r;
+int mfi_line_number(struct mfi_decoder *d, const struct mfi_cursor *k, const char *text,
+                    size_t size, enum mfi_fault if_negative, uint64_t *ret) {
+    size = mfi_number_size(text, size);
     uint64_t n = 0;
     size_t i = 0, digits = 0;
     while (i < size && strchr(" \t\r\v\f", text[i]) != NULL && text[i] != '\0')
         i++;
-    i += i < size && text[i] == '+';
+    const bool negative = i < size && text[i] == '-';
+    i += negative || (i < size && text[i] == '+');
     for (; i < size && text[i] >= '0' && text[i] <= '9' && n <= INT64_MAX / 10 - 1; i++, digits++) {
         n = 10 * n + (uint64_t)(text[i] - '0');
         /* CPython takes it as a Python program would: digits may be grouped */
@@ -256,22 +257,27 @@ int mfi_line_number(struct mfi_decoder *d, struct mfi_cursor *k, uint64_t *ret) 
     }
     while (i < size && strchr(" \t\r\v\f", text[i]) != NULL && text[i] != '\0')
         i++;
-    if (digits == 0 || i < size)
-        return mfi_decode_no_text(d, k, text, size, "number of the memo");
     *ret = n;
-    return 0;
+    if (digits > 0 && i == size && (n == 0 || !negative))
+        return 0;
+    const bool beyond = i < size && strspn(text + i, "0123456789") >= size - i;
+    (void)mfi_decode_no_text(d, k, text, size, beyond ? -ERANGE : 0, "number of the memo");
+    if (digits > 0 && i == size)
+        d->fault = if_negative;
+    return d->code;
 }
 
 /* What strtol(3) with base 0 reads, as CPython does: 0 and the value; 1: it is none such. */
 int mfi_line_small_int(const char *text, size_t size, bool *ret_bool, int64_t *ret) {
     char copy[32], *end;
-    if (size == 0 || size >= sizeof copy)
+    const size_t used = mfi_number_size(text, size);
+    if (used >= sizeof copy)
         return 1;
-    memcpy(copy, text, size);
-    copy[size] = '\0';
+    memcpy(copy, text, used);
+    copy[used] = '\0';
     errno = 0;
     const long n = strtol(copy, &end, 0);
-    if (errno != 0 || *end != '\0' || end == copy)
+    if (errno != 0 || *end != '\0' || text[0] == '\n')
         return 1;
     *ret_bool = size == 2 && (n == 0 || n == 1);
     *ret = n;

@@ -139,10 +139,12 @@ MFI_COLD int mfi_memo_far(struct mfi_decoder *d, const struct mfi_cursor *k, uin
                           mfi_slot slot, mfi_slot *ret_replaced);
 MFI_COLD mfi_slot *mfi_memo_find_far(const struct mfi_decoder *d, uint64_t number);
 MFI_COLD int mfi_decode_no_text(struct mfi_decoder *d, const struct mfi_cursor *k, const char *text,
-                                size_t size, const char *what);
+                                size_t size, int code, const char *what);
 int mfi_decode_line(struct mfi_decoder *d, struct mfi_cursor *k, const char **ret,
                     size_t *ret_size);
-int mfi_line_number(struct mfi_decoder *d, struct mfi_cursor *k, uint64_t *ret);
+/* `if_negative`: what kind of fault a number below 0 is. */
+int mfi_line_number(struct mfi_decoder *d, const struct mfi_cursor *k, const char *text,
+                    size_t size, enum mfi_fault if_negative, uint64_t *ret);
 int mfi_line_small_int(const char *text, size_t size, bool *ret_bool, int64_t *ret);
 int mfi_line_quoted(struct mfi_decoder *d, struct mfi_cursor *k);    /* into d->text */
 int mfi_line_unescaped(struct mfi_decoder *d, struct mfi_cursor *k); /* into d->text */
@@ -179,11 +181,9 @@ MFI_INLINE int mfi_take_line(struct mfi_decoder *d, struct mfi_cursor *k, const 
     return r;
 }
 
-MFI_INLINE int mfi_take_line_number(struct mfi_decoder *d, struct mfi_cursor *k, uint64_t *ret) {
-    struct mfi_cursor moved = *k;
-    const int r = mfi_line_number(d, &moved, ret);
-    *k = moved;
-    return r;
+/* How much of a line is a number's text: CPython's ends at a NUL. */
+MFI_INLINE size_t mfi_number_size(const char *text, size_t size) {
+    return strnlen(text, size);
 }
 
 MFI_INLINE int mfi_take_line_text(struct mfi_decoder *d, struct mfi_cursor *k,

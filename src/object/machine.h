@@ -86,9 +86,10 @@ MFI_OP(FLOAT) {
     double value;
     int r = mfi_take_line(d, k, &text, &size);
     MFI_RETURN_IF_BAD(r);
+    size = mfi_number_size(text, size);
     r = mfi_float_parse(text, size, &value);
     if (r < 0)
-        return mfi_decode_no_text(d, MFI_AT(k), text, size, "float");
+        return mfi_decode_no_text(d, MFI_AT(k), text, size, r, "float");
     return MFI_PUSH(b->number(c, value));
 }
 
@@ -116,7 +117,7 @@ MFI_OP(INT) {
     r = mfi_line_small_int(text, size, &is_bool, &value);
     if (r == 0)
         return MFI_PUSH(is_bool ? b->boolean(c, value != 0) : b->integer(c, value));
-    return MFI_PUSH(b->long_text(c, text, size));
+    return MFI_PUSH(b->long_text(c, text, mfi_number_size(text, size)));
 }
 
 MFI_OP(LONG) {
@@ -126,7 +127,7 @@ MFI_OP(LONG) {
     MFI_RETURN_IF_BAD(r);
     if (size > 0 && text[size - 1] == 'L')
         size--;
-    return MFI_PUSH(b->long_text(c, text, size));
+    return MFI_PUSH(b->long_text(c, text, mfi_number_size(text, size)));
 }
 
 /* Further ints. Their sizes are as good as random, so as little as can be is decided by jumps. */
@@ -371,14 +372,24 @@ MFI_OP(MEMOIZE) {
 }
 
 MFI_OP(PUT) {
+    const char *text;
+    size_t size;
     uint64_t number;
-    const int r = mfi_take_line_number(d, k, &number);
+    int r = mfi_take_line(d, k, &text, &size);
+    MFI_RETURN_IF_BAD(r);
+    r = have(d, k, 1); /* before the number is looked at, as in CPython */
+    MFI_RETURN_IF_BAD(r);
+    r = mfi_line_number(d, MFI_AT(k), text, size, MFI_FAULT_TEXT, &number);
     return r != 0 ? r : memo_put(MFI_PASS, number);
 }
 
 MFI_OP(GET) {
+    const char *text;
+    size_t size;
     uint64_t number;
-    const int r = mfi_take_line_number(d, k, &number);
+    int r = mfi_take_line(d, k, &text, &size);
+    MFI_RETURN_IF_BAD(r);
+    r = mfi_line_number(d, MFI_AT(k), text, size, MFI_FAULT_PICKLE, &number);
     return r != 0 ? r : memo_get(MFI_PASS, number);
 }
 

@@ -32,7 +32,7 @@ static mfi_slot make_long(void *c, const uint8_t *bytes, size_t size) {
 static mfi_slot make_long_text(void *c, const char *text, size_t size) {
     struct mpk_loader *l = c;
     PyObject *value = NULL;
-    char *copy = memchr(text, '\0', size) != NULL ? NULL : PyMem_Malloc(size + 1);
+    char *copy = PyMem_Malloc(size + 1);
     if (copy != NULL) {
         memcpy(copy, text, size);
         copy[size] = '\0';
@@ -41,7 +41,7 @@ static mfi_slot make_long_text(void *c, const char *text, size_t size) {
     }
     if (value == NULL && (!PyErr_Occurred() || PyErr_ExceptionMatches(PyExc_ValueError))) {
         PyErr_Clear();
-        l->d.fault = size > 0 || text[0] == 'L' ? MFI_FAULT_TEXT : MFI_FAULT_PICKLE;
+        l->d.fault = text[0] == '\n' ? MFI_FAULT_PICKLE : MFI_FAULT_TEXT;
         (void)mpk_load_fail(l,
                             "\"%s\" is no whole number, or has more digits than "
                             "sys.get_int_max_str_digits() lets pass",
