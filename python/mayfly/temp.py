@@ -307,5 +307,5 @@ def loadIO_source(buffer, **kwds):
 
 
 def _execute(text, path, alias):
-    from . import _execution
-    return _execution.run(text, path, alias)
+    from ._source import execution
+    return execution.run(text, path, alias)

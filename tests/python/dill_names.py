@@ -14,7 +14,8 @@ import types
 import typing
 
 import mayfly
-from mayfly import _dill_code, _dill_names, _engine
+from mayfly import _engine
+from mayfly._dill import code as dill_code, names as dill_names
 
 from run import case, main, raises, script
 
@@ -228,29 +229,29 @@ def every_layout_of_code_is_read():
     full.update(lnotab=b"", endlinetable=None, columntable=None)
     full.setdefault("exceptiontable", b"")
     full.setdefault("qualname", "helper")
-    for count, layout in _dill_code.LAYOUTS.items():
+    for count, layout in dill_code.LAYOUTS.items():
         args = [full[name] for name in layout.split()]
         assert len(args) == count
         for given in args, [b"", *args]:
-            made = _dill_names.find("dill._dill", "_create_code")(*given)
+            made = dill_names.find("dill._dill", "_create_code")(*given)
             function = types.FunctionType(made, globals())
             assert made.co_name == "helper" and made.co_firstlineno == code.co_firstlineno
-            if count != _dill_code.OWN:
+            if count != dill_code.OWN:
                 with raises(RuntimeError):
                     function(1)
             elif given is args:
                 assert function(1) == 10
     with raises(pickle.UnpicklingError):
-        _dill_code.create_code(1, 2, 3)
-    foreign = _dill_code.create_code(*(
-        {**full, "freevars": ("a", "b"), "name": "closed"}[name] for name in _dill_code.LAYOUTS[15].split()))
+        dill_code.create_code(1, 2, 3)
+    foreign = dill_code.create_code(*(
+        {**full, "freevars": ("a", "b"), "name": "closed"}[name] for name in dill_code.LAYOUTS[15].split()))
     assert foreign.co_freevars == ("a", "b")
     types.FunctionType(foreign, {}, "closed", None, (types.CellType(1), types.CellType(2)))
 
 
 @case
 def text_is_not_evaluated():
-    evaluate = _dill_names.find("dill._dill", "_eval_repr")
+    evaluate = dill_names.find("dill._dill", "_eval_repr")
     assert evaluate("Ellipsis") is ... and evaluate("NotImplemented") is NotImplemented
     assert evaluate("range(1, 5, 2)") == range(1, 5, 2) and evaluate("[1, 'x']") == [1, "x"]
     for harm in "__import__('os').getpid()", "open('/etc/passwd')", "().__class__", "range(*[1])", "x", \
@@ -259,21 +260,81 @@ def text_is_not_evaluated():
             evaluate(harm)
 
 
+# Names that streams have, of modules that have moved since.
+FORMER = """
+    _as_dill.PickleWarning _as_dill.UnpicklingWarning _as_dill.check _as_dill.copy _as_dill.extend _as_dill.is_dill
+    _as_dill.pickle_type _as_dill.pickles _as_dill_detect.baditems _as_dill_detect.badobjects
+    _as_dill_detect.badtypes _as_dill_detect.code _as_dill_detect.errors _as_dill_detect.freevars
+    _as_dill_detect.globalvars _as_dill_detect.nestedglobals _as_dill_detect.referredglobals
+    _as_dill_detect.trace _as_dill_detect.varnames _capsules.create _dill_code.create_code
+    _dill_files.create_filehandle _dill_files.create_lock _dill_files.create_rlock
+    _dill_files.create_stringi _dill_files.create_thread_handle _dill_names.__getattr__
+    _reduce_classes.PicklingWarning _source_names.getimport _source_names.getname
+    _source_names.import_line _source_names.isbuiltin _source_names.isdynamic _source_names.isfrommain
+    _source_names.isinstance_of_class _source_names.namespace _source_names.outermost
+    _engine.register _session.Session _capture.capture _trust.both _trust.check""".split()
+
+
+@case
+def streams_that_name_a_module_that_has_moved_are_loaded():
+    script(f"""
+        import mayfly, pickle
+        for name in {FORMER!r}:
+            data = "cmayfly.{{}}\\n{{}}\\n.".format(*name.split(".")).encode()
+            found = pickle.loads(data)
+            assert callable(found) and mayfly.loads(data) is found, name
+        import mayfly._dill.names, mayfly._dill_names
+        assert mayfly._dill_names is mayfly._dill.names
+    """)
+
+
+@case
+def no_stream_tells_where_a_private_module_lies():
+    script("""
+        import mayfly, pickle, sys, types
+        mayfly.install(dill=True)
+        import dill, dill.detect, dill.settings, dill.source, dill.temp
+        import mayfly.bench, mayfly.engines, mayfly.temp, mayfly.testing
+        from mayfly._dill import names
+        shown = [(name, module) for name, module in sys.modules.items()
+                 if name.partition(".")[0] in ("dill", "mayfly") and not name.startswith("mayfly._")]
+        objects = {f"{name}.{each}": getattr(module, each) for name, module in shown for each in dir(module)}
+        objects.update((name, names.find("dill._dill", name)) for name in names._elsewhere)
+        objects["a warning"] = mayfly.PicklingWarning("x")
+        import mayfly._dill.names as again
+        assert mayfly.loads(mayfly.dumps(again)) is again and b"_dill.names" not in mayfly.dumps(again)
+        by_name = 0
+        for name, value in objects.items():
+            if isinstance(value, (types.ModuleType, dict)) or name.endswith(("__loader__", "__spec__")):
+                continue
+            for module in mayfly, pickle:
+                try:
+                    data = module.dumps(value)
+                except Exception:
+                    continue
+                assert b"mayfly._dill." not in data and b"mayfly._source." not in data, (name, data)
+                if isinstance(value, (type, types.FunctionType)) and value.__module__.startswith("mayfly"):
+                    by_name += 1
+                    assert pickle.loads(data) is value, name
+        assert by_name > 100, by_name
+    """)
+
+
 @case
 def every_name_of_dill_is_there():
     for module in "dill", "dill._shims":
-        assert _dill_names.find(module, "_dill") is _dill_names
+        assert dill_names.find(module, "_dill") is dill_names
     for name in """_create_function _create_code _create_cell _create_type _load_type _create_ftype _create_lock
             _create_rlock _create_filehandle _create_stringi _create_stringo _create_weakref
             _create_weakproxy _eval_repr _import_module _get_attr _getattr _dict_from_dictproxy
             _create_array _create_dtypemeta _create_namedtuple _create_capsule _unmarshal _setitems
             _create_typing_tuple _CELL_EMPTY _setattr _delattr""".split():
         for module in "dill._dill", "dill.dill":
-            assert _dill_names.find(module, name) is not None, name
+            assert dill_names.find(module, name) is not None, name
     for module, name in ("dill._dill", "no_such"), ("dillx", "_create_cell"), ("__builtin__", "eval"):
         with raises(AttributeError):
-            _dill_names.find(module, name)
-    load_type = _dill_names.find("dill._dill", "_load_type")
+            dill_names.find(module, name)
+    load_type = dill_names.find("dill._dill", "_load_type")
     for name, kind in ("FunctionType", types.FunctionType), ("int", int), ("CellType", types.CellType), \
             ("FileType", io.FileIO), ("PartialType", functools.partial):
         assert load_type(name) is kind

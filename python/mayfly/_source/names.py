@@ -7,9 +7,10 @@ import inspect
 import sys
 import types
 
-from . import _source_find as find
-from ._reduce import resolve
+from . import find
+from .._dill.reduce import resolve
 
+__name__ = "mayfly._source_names"  # by which streams and older versions know what is here: mayfly/_former
 _TYPES_NAMES = {"ellipsis": "EllipsisType"}
 
 

@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: MIT
+"""The name by which streams know mayfly._dill.drop_in."""
+import sys
+
+from ._dill import drop_in
+
+sys.modules[__name__] = drop_in

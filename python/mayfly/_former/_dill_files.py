@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: MIT
+"""The name by which streams know mayfly._dill.files."""
+import sys
+
+from ._dill import files
+
+sys.modules[__name__] = files

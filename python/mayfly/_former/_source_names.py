@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: MIT
+"""The name by which streams know mayfly._source.names."""
+import sys
+
+from ._source import names
+
+sys.modules[__name__] = names
