@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * What pickle cannot write, and dill can: which of the reducers is asked. The frequent ones are in
- * C (dump_function.c, dump_class.c), the others are a table in Python (mayfly._dill.reducers), which is
- * loaded when something is met that may need it.
+ * C (dump_function.c, dump_class.c), the others are a table in Python (mayfly._dill.reducers),
+ * which is loaded when something is met that may need it.
  */
 #include "special.h"
 
