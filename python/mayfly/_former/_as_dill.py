@@ -2,6 +2,6 @@
 """The name by which streams know mayfly._dill.drop_in."""
 import sys
 
-from ._dill import drop_in
+from mayfly._dill import drop_in
 
 sys.modules[__name__] = drop_in

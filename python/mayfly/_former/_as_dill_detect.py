@@ -2,6 +2,6 @@
 """The name by which streams know mayfly._dill.detect."""
 import sys
 
-from ._dill import detect
+from mayfly._dill import detect
 
 sys.modules[__name__] = detect

@@ -2,6 +2,6 @@
 """The name by which streams know mayfly._dill.capsules."""
 import sys
 
-from ._dill import capsules
+from mayfly._dill import capsules
 
 sys.modules[__name__] = capsules

@@ -2,6 +2,6 @@
 """The name by which streams know mayfly._dill.code."""
 import sys
 
-from ._dill import code
+from mayfly._dill import code
 
 sys.modules[__name__] = code

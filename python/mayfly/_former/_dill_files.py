@@ -2,6 +2,6 @@
 """The name by which streams know mayfly._dill.files."""
 import sys
 
-from ._dill import files
+from mayfly._dill import files
 
 sys.modules[__name__] = files

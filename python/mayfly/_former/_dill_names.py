@@ -2,6 +2,6 @@
 """The name by which streams know mayfly._dill.names."""
 import sys
 
-from ._dill import names
+from mayfly._dill import names
 
 sys.modules[__name__] = names

@@ -2,6 +2,6 @@
 """The name by which streams know mayfly._dill.reduce_classes."""
 import sys
 
-from ._dill import reduce_classes
+from mayfly._dill import reduce_classes
 
 sys.modules[__name__] = reduce_classes

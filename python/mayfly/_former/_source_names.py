@@ -2,6 +2,6 @@
 """The name by which streams know mayfly._source.names."""
 import sys
 
-from ._source import names
+from mayfly._source import names
 
 sys.modules[__name__] = names
