@@ -11,9 +11,6 @@
 from ._core import (Error, Manager, cache, capture, keep, keep_on_signals,  # noqa: F401
                     persist, reap, replace, version as __version__, workspace)
 
-# Modules that streams already written name, and that have moved since.
-__path__.append(f"{__path__[0]}/_former")
-
 # Loaded when somebody asks for it: who wants temporary files alone does not pay for more.
 _LATER = {
     **dict.fromkeys(("Batch", "BatchResult", "Chunk", "Problem", "batch", "batches", "chunks"),

@@ -260,66 +260,6 @@ def text_is_not_evaluated():
             evaluate(harm)
 
 
-# Names that streams have, of modules that have moved since.
-FORMER = """
-    _as_dill.PickleWarning _as_dill.UnpicklingWarning _as_dill.check _as_dill.copy _as_dill.extend _as_dill.is_dill
-    _as_dill.pickle_type _as_dill.pickles _as_dill_detect.baditems _as_dill_detect.badobjects
-    _as_dill_detect.badtypes _as_dill_detect.code _as_dill_detect.errors _as_dill_detect.freevars
-    _as_dill_detect.globalvars _as_dill_detect.nestedglobals _as_dill_detect.referredglobals
-    _as_dill_detect.trace _as_dill_detect.varnames _capsules.create _dill_code.create_code
-    _dill_files.create_filehandle _dill_files.create_lock _dill_files.create_rlock
-    _dill_files.create_stringi _dill_files.create_thread_handle _dill_names.__getattr__
-    _reduce_classes.PicklingWarning _source_names.getimport _source_names.getname
-    _source_names.import_line _source_names.isbuiltin _source_names.isdynamic _source_names.isfrommain
-    _source_names.isinstance_of_class _source_names.namespace _source_names.outermost
-    _engine.register _session.Session _capture.capture _trust.both _trust.check""".split()
-
-
-@case
-def streams_that_name_a_module_that_has_moved_are_loaded():
-    script(f"""
-        import mayfly, pickle
-        for name in {FORMER!r}:
-            data = "cmayfly.{{}}\\n{{}}\\n.".format(*name.split(".")).encode()
-            found = pickle.loads(data)
-            assert callable(found) and mayfly.loads(data) is found, name
-        import mayfly._dill.names, mayfly._dill_names
-        assert mayfly._dill_names is mayfly._dill.names
-    """)
-
-
-@case
-def no_stream_tells_where_a_private_module_lies():
-    script("""
-        import mayfly, pickle, sys, types
-        mayfly.install(dill=True)
-        import dill, dill.detect, dill.settings, dill.source, dill.temp
-        import mayfly.bench, mayfly.engines, mayfly.temp, mayfly.testing
-        from mayfly._dill import names
-        shown = [(name, module) for name, module in sys.modules.items()
-                 if name.partition(".")[0] in ("dill", "mayfly") and not name.startswith("mayfly._")]
-        objects = {f"{name}.{each}": getattr(module, each) for name, module in shown for each in dir(module)}
-        objects.update((name, names.find("dill._dill", name)) for name in names._elsewhere)
-        objects["a warning"] = mayfly.PicklingWarning("x")
-        import mayfly._dill.names as again
-        assert mayfly.loads(mayfly.dumps(again)) is again and b"_dill.names" not in mayfly.dumps(again)
-        by_name = 0
-        for name, value in objects.items():
-            if isinstance(value, (types.ModuleType, dict)) or name.endswith(("__loader__", "__spec__")):
-                continue
-            for module in mayfly, pickle:
-                try:
-                    data = module.dumps(value)
-                except Exception:
-                    continue
-                assert b"mayfly._dill." not in data and b"mayfly._source." not in data, (name, data)
-                if isinstance(value, (type, types.FunctionType)) and value.__module__.startswith("mayfly"):
-                    by_name += 1
-                    assert pickle.loads(data) is value, name
-        assert by_name > 100, by_name
-    """)
-
-
 @case
 def every_name_of_dill_is_there():
     for module in "dill", "dill._shims":

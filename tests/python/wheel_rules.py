@@ -69,7 +69,7 @@ def contents():
         if re.search(r"__pycache__|\.pyc$|\.[ch]$|\.a$", name):
             yield f"{name}: does not belong into a wheel"
     for wanted in ("mayfly/__init__.py", "mayfly/tempfile.py", "mayfly/py.typed", "mayfly/_dill/names.py",
-                   "mayfly/_source/find.py", "mayfly/_former/_as_dill.py"):
+                   "mayfly/_source/find.py"):
         if wanted not in names:
             yield f"{wanted} is missing"
 

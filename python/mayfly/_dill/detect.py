@@ -8,8 +8,6 @@ from .reduce_functions import names_of_globals
 from .._source import find
 from .._source.names import outermost
 
-__name__ = "mayfly._as_dill_detect"  # by which streams and older versions know what is here: mayfly/_former
-
 
 def code(func):
     """The code of whatever has code."""

@@ -15,8 +15,6 @@ from . import names as dill_names, reduce_classes
 from .detect import detect_names
 from .. import _engine, _settings, source, temp
 
-__name__ = "mayfly._as_dill"  # by which streams and older versions know what is here: mayfly/_former
-
 
 class PickleWarning(Warning, pickle.PickleError):
     pass

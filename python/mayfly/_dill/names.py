@@ -13,7 +13,6 @@ import weakref
 
 from .._settings import CONTENTS_FMODE, FILE_FMODE, HANDLE_FMODE  # noqa: F401 named in streams
 
-__name__ = "mayfly._dill_names"  # by which streams and older versions know what is here: mayfly/_former
 _MODULES = {"dill._dill", "dill.dill", "dill", "dill._shims", "dill.shims"}
 
 
@@ -26,7 +25,7 @@ def find(module, name):
             return type(None)
         raise AttributeError(name)
     if module in _MODULES and name == "_dill":
-        return sys.modules[__spec__.name]
+        return sys.modules[__name__]
     if module not in _MODULES:
         raise AttributeError(name)
     found = _names.get(name)

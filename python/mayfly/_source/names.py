@@ -10,7 +10,6 @@ import types
 from . import find
 from .._dill.reduce import resolve
 
-__name__ = "mayfly._source_names"  # by which streams and older versions know what is here: mayfly/_former
 _TYPES_NAMES = {"ellipsis": "EllipsisType"}
 
 

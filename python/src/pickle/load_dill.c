@@ -209,9 +209,9 @@ static PyMethodDef functions[] = {
 static PyMethodDef rarer = {"__getattr__", own_attribute, METH_O, NULL};
 
 /* The module `dill._dill` itself, of which streams ask getattr(it, "_setattr", setattr). It goes by
- * the name by which streams know the one in Python, which has what is asked for seldom. */
+ * the name of the one in Python, which has what is asked for seldom. */
 static int make_module(PyObject *module, struct mpk_state *state, PyObject *known) {
-    PyObject *own = state->load_objects[MPK_LOAD_MODULE] = PyModule_New("mayfly._dill_names");
+    PyObject *own = state->load_objects[MPK_LOAD_MODULE] = PyModule_New("mayfly._dill.names");
     PyObject *get = own == NULL ? NULL : PyCFunction_New(&rarer, module);
     int r = get == NULL ? -1 : PyDict_SetItemString(PyModule_GetDict(own), "__getattr__", get);
     Py_XDECREF(get);
