@@ -70,7 +70,7 @@ struct inspect_input {
     size_t size;
 };
 
-/* Reads it by mayfly_load_path's rules; "-" is the standard input. 0, or an exit status after
+/* Reads it by the rules of mayfly/trust.h; "-" is the standard input. 0, or an exit status after
  * saying what is wrong. inspect_slurp: any file, for what the user wrote. */
 int inspect_read(const char *path, bool any_owner, uint64_t max_bytes, struct inspect_input *ret);
 int inspect_slurp(const char *path, uint64_t max_bytes, struct inspect_input *ret);

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * Reading what mayfly inspect looks at: by the rules of mayfly_load_path, which itself loads the
- * first pickle of a file and no other.
+ * Reading what mayfly inspect looks at, by the rules by which mayfly_load_path does, which itself
+ * loads the first pickle of a file and no other.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "command.h"
@@ -53,23 +52,17 @@ static int read_all(int fd, uint64_t max_bytes, struct inspect_input *input) {
     }
 }
 
-/* A pickle of somebody else is somebody else's word. */
-static int check_owner(int fd, const char *path, bool any_owner) {
-    struct stat st;
-    if (fstat(fd, &st) < 0)
-        return cli_say(EXIT_FAILED, "%s: %s", path, strerror(errno));
-    if (!S_ISREG(st.st_mode))
-        return cli_say(EXIT_FAILED, "%s: it is no regular file; for a pipe, say -", path);
-    if (any_owner)
-        return EXIT_OK;
-    if (st.st_uid != geteuid() && st.st_uid != 0)
-        return cli_say(EXIT_FAILED, "%s: it belongs to user %u; if that is meant, say --any-owner",
-                       path, (unsigned)st.st_uid);
-    if (st.st_mode & 022)
-        return cli_say(EXIT_FAILED,
-                       "%s: others may write it (mode %04o); if that is meant, say --any-owner",
-                       path, (unsigned)st.st_mode & 07777);
-    return EXIT_OK;
+/* A pickle of somebody else is somebody else's word. The descriptor, or -1 after saying why. */
+static int open_trusted(const char *path, bool any_owner) {
+    const mayfly_trust_options how = {.flags = any_owner ? MAYFLY_TRUST_ANY_OWNER : 0,
+                                      .operation = "inspect",
+                                      .way_out = "if that is meant, say --any-owner"};
+    mayfly_error error;
+    const int fd = mayfly_trust_open(path, &how, &error);
+    const char *more = fd == -ELOOP    ? ", or say - and redirect"
+                       : fd == -EINVAL ? "; for a pipe, say -"
+                                       : "";
+    return fd < 0 ? cli_say(-1, "%s%s", error.message, more) : fd;
 }
 
 int inspect_read(const char *path, bool any_owner, uint64_t max_bytes, struct inspect_input *ret) {
@@ -78,16 +71,10 @@ int inspect_read(const char *path, bool any_owner, uint64_t max_bytes, struct in
         return read_all(STDIN_FILENO, max_bytes, ret);
     }
     *ret = (struct inspect_input){.name = path};
-    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
-    if (fd < 0 && errno == ELOOP)
-        return cli_say(EXIT_FAILED,
-                       "%s: it is a symbolic link; name what it leads to, or say - and redirect",
-                       path);
+    const int fd = open_trusted(path, any_owner);
     if (fd < 0)
-        return cli_say(EXIT_FAILED, "%s: %s", path, strerror(errno));
-    int r = check_owner(fd, path, any_owner);
-    if (r == EXIT_OK)
-        r = read_all(fd, max_bytes, ret);
+        return EXIT_FAILED;
+    const int r = read_all(fd, max_bytes, ret);
     (void)close(fd);
     return r;
 }

@@ -5,6 +5,8 @@
  */
 #include "example.h"
 
+#include <sys/stat.h>
+
 /* os.system("echo hello"), as a hostile pickle says it. */
 static const char hostile[] = "cos\nsystem\n(S'echo hello'\ntR.";
 
@@ -57,8 +59,22 @@ static void look_before_python_does(void) {
     try(mayfly_disassemble(hostile, sizeof hostile - 1, false, add, stdout, &error));
 }
 
+/* A pickle is as good as whoever could write it: asked before it is handed to what runs it. */
+static void ask_whose_word_it_is(void) {
+    mayfly_auto(mayfly_file) file = NULL;
+    try(mayfly_named_temporary_file(&(mayfly_file_options){.suffix = ".pkl"}, &file, &error));
+    const char *path = mayfly_file_path(file);
+    const int fd = (int)try(mayfly_trust_open(path, NULL, &error));
+    expect(chmod(path, 0666) == 0, "a file of our own");
+    const mayfly_trust_options how = {.operation = "run", .way_out = "chmod go-w makes it yours"};
+    expect(mayfly_trust_check(fd, path, &how, &error) == -EPERM, "now it is anybody's");
+    printf("%s\n", error.message);
+    close(fd);
+}
+
 int main(void) {
     to_a_buffer_and_back();
     look_before_python_does();
+    ask_whose_word_it_is();
     return 0;
 }

@@ -29,6 +29,7 @@
 #include <mayfly/struct.h>
 #include <mayfly/test.h>
 #include <mayfly/tree.h>
+#include <mayfly/trust.h>
 #include <mayfly/where.h>
 #include <mayfly/workspace.h>
 

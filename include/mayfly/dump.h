@@ -14,6 +14,7 @@
 
 #include <mayfly/file.h>
 #include <mayfly/pickle.h>
+#include <mayfly/trust.h>
 
 MAYFLY_BEGIN_DECLS
 
@@ -84,8 +85,8 @@ MAYFLY_API MAYFLY_MUST_CHECK int mayfly_load_fd_sized(size_t options_size, int f
                                                       mayfly_doc **ret,
                                                       mayfly_error *error); /* as above */
 
-/* Loads the pickle at the start of a file by its path. What is opened is a regular file, not
- * through a link in its last component, and is what is read; one that belongs to another user than
+/* Loads the pickle at the start of a file by its path, which is opened by mayfly_trust_open: a
+ * regular file, not through a link in its last component; one that belongs to another user than
  * this process's or root, or that others may write, is refused, unless MAYFLY_LOAD_ANY_OWNER is
  * given.
  *

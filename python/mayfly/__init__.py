@@ -18,7 +18,7 @@ _LATER = {
     **dict.fromkeys(("dump", "dumps", "load", "loads", "Pickler", "Unpickler", "PickleError",
                      "PicklingError", "UnpicklingError", "register"), "_engine"),
     **dict.fromkeys(("settings", "HANDLE_FMODE", "CONTENTS_FMODE", "FILE_FMODE"), "_settings"),
-    "PicklingWarning": "_reduce_classes",
+    "PicklingWarning": "_dill.reduce_classes",
     "Session": "_session",
     "CFunction": "_function",
     "multiprocessing_context": "engines",

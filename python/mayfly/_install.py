@@ -3,7 +3,7 @@
 """mayfly under the names of what it stands in for: in sys.modules, until it is given back.
 
 dill.temp is replaced when it is imported, by a finder, so that who never imports dill pays nothing. The
-rest of dill stays dill's own, unless all of it is asked for (_as_dill).
+rest of dill stays dill's own, unless all of it is asked for (_dill.drop_in).
 """
 import importlib
 import sys
@@ -47,8 +47,8 @@ def replace(dill):
         return  # all of dill is, already
     if dill:
         _give_back_temp()
-        from . import _as_dill
-        made = _as_dill.modules()
+        from ._dill import drop_in
+        made = drop_in.modules()
         _before.update((name, sys.modules.pop(name)) for name in _modules_of_dill())
         sys.modules.update(made)
     elif _Finder not in sys.meta_path:

@@ -3,25 +3,17 @@
 """Who could have written what is about to be executed; errors that are two things at once."""
 import functools
 import os
-import stat
 import sys
+
+from ._core import _check_trust
 
 
 def check(file, operation, trusted):
-    """PermissionError if the file is not, and cannot only be, the user's own or root's; else its stat."""
-    name = file.name
-    sys.audit("mayfly.load", name)
-    found = os.fstat(file.fileno())
+    """The size of an open file; PermissionError if somebody but the user and root could have written it."""
+    sys.audit("mayfly.load", file.name)
     if trusted:
-        return found
-    if found.st_uid not in (os.geteuid(), 0):
-        raise PermissionError(1, f"{operation}: it belongs to user {found.st_uid}, and loading executes "
-                              "what it says; trusted=True loads it all the same", name)
-    if stat.S_ISREG(found.st_mode) and found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise PermissionError(1, f"{operation}: others can write it (mode "
-                              f"{stat.S_IMODE(found.st_mode):04o}), and loading executes what it "
-                              "says; trusted=True loads it all the same", name)
-    return found
+        return os.fstat(file.fileno()).st_size
+    return _check_trust(file.fileno(), file.name, operation)
 
 
 @functools.lru_cache(maxsize=64)

@@ -6,8 +6,8 @@
                        alone, with all that the object uses
     getname(obj)       what it is called
 
-Definitions are found by Python's own parser and compiler (_source_find), and what they use by what the compiler
-says they look up (_source_text).
+Definitions are found by Python's own parser and compiler (_source.find), and what they use by what the compiler
+says they look up (_source.text).
 """
 import ast
 import io
@@ -15,8 +15,8 @@ import linecache
 import tokenize
 import types
 
-from . import _source_find as _find
-from ._source_names import (getimport, getname, import_line as _getimport, isdynamic, isfrommain,
+from ._source import find as _find
+from ._source.names import (getimport, getname, import_line as _getimport, isdynamic, isfrommain,
                             isbuiltin as _isbuiltin, isinstance_of_class as _isinstance,
                             namespace as _namespace, outermost as _outermost)
 
@@ -111,7 +111,7 @@ def _say(object, alias, builtin):
 
 def _alone(object, alias=""):
     """Text that stands alone."""
-    from ._source_text import Text
+    from ._source.text import Text
     text = Text()
     target = object
     if isinstance(object, types.MethodType) and isinstance(object.__self__, type):
@@ -169,7 +169,7 @@ def importable(obj, alias="", source=None, builtin=True):
 
 
 def _can_import(obj):
-    from ._reduce import is_importable
+    from ._dill.reduce import is_importable
     return is_importable(_find.unwrap(obj)) or _isbuiltin(obj)
 
 
@@ -180,7 +180,7 @@ def _by_source(obj, alias, builtin):
 
 
 def _by_import(obj, alias, builtin):
-    from ._reduce import resolve
+    from ._dill.reduce import resolve
     if not _isinstance(obj):
         target = _bound_name(obj) or obj
         if isinstance(target, str):
@@ -201,7 +201,7 @@ def _by_import(obj, alias, builtin):
 
 def _bound_name(obj):
     """What a module calls a function that a decorator or factory made; None if its own name is right."""
-    from ._reduce import is_importable
+    from ._dill.reduce import is_importable
     names = getattr(obj, "__globals__", None)
     if not names or is_importable(obj) or names.get(getattr(obj, "__name__", "")) is obj:
         return None

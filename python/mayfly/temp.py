@@ -165,10 +165,10 @@ def load(file, *, trusted=False, **kwds):
 def _load_dumped(file, trusted):
     """What stands in a file that is still open here, by its descriptor; where it is read and written stays."""
     file.file.flush()
-    found = _check(file.file, "load", trusted)
-    if found.st_size > _AT_ONCE:
+    size = _check(file.file, "load", trusted)
+    if size > _AT_ONCE:
         return _read(file.name, {"trusted": True})
-    data = _os.pread(file.file.fileno(), found.st_size, 0)
+    data = _os.pread(file.file.fileno(), size, 0)
     return _read(data, {}, _engine.loads, file.name)
 
 
@@ -307,5 +307,5 @@ def loadIO_source(buffer, **kwds):
 
 
 def _execute(text, path, alias):
-    from . import _execution
-    return _execution.run(text, path, alias)
+    from ._source import execution
+    return execution.run(text, path, alias)

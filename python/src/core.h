@@ -238,6 +238,7 @@ int mpy_chunks_setup(PyObject *module, struct mpy_state *state);
 int mpy_test_setup(PyObject *module, struct mpy_state *state);
 int mpy_buffer_setup(PyObject *module, struct mpy_state *state);
 extern PyMethodDef mpy_more_methods[];
+extern PyMethodDef mpy_trust_methods[];
 PyObject *mpy_persist(struct mpy_state *state, PyObject *file, PyObject **values);
 
 /* Py_NewRef(), which Python 3.9 lacks. */

@@ -129,8 +129,9 @@ static int execute(PyObject *module) {
         mpy_batches_setup,   mpy_cache_setup,   mpy_capture_setup,   mpy_chunks_setup,
         mpy_test_setup,      mpy_buffer_setup,
     };
-    static PyMethodDef *const functions[] = {methods, mpy_site_methods, mpy_file_methods,
-                                             mpy_directory_methods, mpy_more_methods};
+    static PyMethodDef *const functions[] = {methods,          mpy_site_methods,
+                                             mpy_file_methods, mpy_directory_methods,
+                                             mpy_more_methods, mpy_trust_methods};
     if (make_names(state) < 0 || find_io(state) < 0)
         return -1;
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)

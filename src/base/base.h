@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <mayfly/error.h>
+#include <mayfly/trust.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -247,17 +248,21 @@ size_t mfi_put_utf8(uint32_t point, char *out);
 void mfi_user_name(uint32_t uid, char *name, size_t size); /* the number where there is no name */
 char *mfi_user_home(uint32_t uid);                         /* new memory; NULL: not known */
 
-/* Whether an open file is a regular one that nobody but this user and root can have written; with
- * `way_out`, which is how a caller says that he means it all the same (NULL: he has). 0, -EINVAL,
- * -EPERM. */
-int mfi_check_owner(const struct stat *st, const char *operation, const char *path,
-                    const char *way_out, mayfly_error *error);
-
 /* Whether this process has rights that its caller lacks (set-user-ID and the like). */
 int mfi_privileged(void);
 
 /* The value, or NULL where there is none, where it is empty, and in a privileged process. */
 const char *mfi_getenv(const char *name);
+
+/* ---- whose word a file is (trust.c) ---------------------------------------------------------- */
+
+/* mayfly_trust_open in a directory; `path` is for errors, as all of it. Gives what fstat said. */
+int mfi_trust_openat(int dir, const char *name, const char *path, const mayfly_trust_options *how,
+                     struct stat *ret, mayfly_error *error);
+
+/* The rule itself. */
+int mfi_trust_stat(const struct stat *st, const char *path, const mayfly_trust_options *how,
+                   mayfly_error *error);
 
 /* ---- stdio's buffers (stdio.c) --------------------------------------------------------------- */
 

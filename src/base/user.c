@@ -47,20 +47,3 @@ const char *mfi_getenv(const char *name) {
     const char *value = mfi_privileged() ? NULL : getenv(name);
     return value != NULL && value[0] != '\0' ? value : NULL;
 }
-
-int mfi_check_owner(const struct stat *st, const char *operation, const char *path,
-                    const char *way_out, mayfly_error *error) {
-    if (!S_ISREG(st->st_mode))
-        return mfi_fail(error, -EINVAL, operation, path, "it is no regular file");
-    if (way_out == NULL)
-        return 0;
-    if (st->st_uid != mfi_sys.geteuid() && st->st_uid != 0)
-        return mfi_fail(error, -EPERM, operation, path,
-                        "it belongs to user %u, not to this one; if that is meant, say %s",
-                        (unsigned)st->st_uid, way_out);
-    if (st->st_mode & 022)
-        return mfi_fail(error, -EPERM, operation, path,
-                        "others may write it (mode %04o); if that is meant, say %s",
-                        (unsigned)st->st_mode & 07777, way_out);
-    return 0;
-}

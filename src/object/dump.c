@@ -279,22 +279,14 @@ int mayfly_load_path_sized(size_t options_size, const char *path,
     int r = mfi_options_import(&known, sizeof known, options, options_size, "load", error);
     if (r < 0)
         return r;
-    mfi_auto_fd fd = mfi_sys.openat(AT_FDCWD, path,
-                                    O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0);
-    if (fd == -ELOOP)
-        return mfi_fail(error, -ELOOP, "load", path,
-                        "it is a symbolic link; load what it leads to by its own name");
+    const mayfly_trust_options how = {
+        .flags = (known.flags & MAYFLY_LOAD_ANY_OWNER) ? MAYFLY_TRUST_ANY_OWNER : 0,
+        .operation = "load",
+        .way_out = "if that is meant, say MAYFLY_LOAD_ANY_OWNER"};
+    mfi_auto_fd fd = mfi_trust_openat(AT_FDCWD, path, path, &how, &st, error);
     if (fd < 0)
-        return mfi_fail_call(error, fd, "openat", path, -1);
-    r = mfi_sys.fstat(fd, &st);
-    if (r < 0)
-        return mfi_fail_call(error, r, "fstat", path, -1);
-    /* A pickle of somebody else is somebody else's word. */
-    r = mfi_check_owner(&st, "load", path,
-                        (known.flags & MAYFLY_LOAD_ANY_OWNER) ? NULL : "MAYFLY_LOAD_ANY_OWNER",
-                        error);
-    if (r == 0)
-        r = fetch(fd, &st, path, &known, &whole, error);
+        return fd;
+    r = fetch(fd, &st, path, &known, &whole, error);
     return r < 0 ? r
                  : load_whole(&whole, &known, path, (known.flags & MAYFLY_MAP) && st.st_size > 0,
                               ret, &used, error);

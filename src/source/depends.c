@@ -63,13 +63,15 @@ static bool is_noted(const struct mfi_buffer *headers, const char *path) {
 
 /* What others can write, they can make a part of what runs, as they could the file itself. */
 static int check_header(const struct mfi_unit *unit, const char *path, mayfly_error *error) {
+    static const mayfly_trust_options how = {.operation = "load source: header",
+                                             .way_out =
+                                                 "if that is meant, say .any_owner of the options"};
     struct stat st;
-    const int r = unit->options->any_owner ? 0 : mfi_sys.fstatat(AT_FDCWD, path, &st, 0);
-    if (r < 0)
-        return mfi_fail_call(error, r, "fstatat", path, -1);
-    return unit->options->any_owner ? 0
-                                    : mfi_check_owner(&st, "load source: header", path,
-                                                      ".any_owner of the options", error);
+    if (unit->options->any_owner)
+        return 0;
+    const int r = mfi_sys.fstatat(AT_FDCWD, path, &st, 0);
+    return r < 0 ? mfi_fail_call(error, r, "fstatat", path, -1)
+                 : mfi_trust_stat(&st, path, &how, error);
 }
 
 /* Times of the file system are coarse: a header that was changed a moment before the compiler

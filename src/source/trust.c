@@ -13,19 +13,20 @@
 
 static const uint64_t most_bytes = (uint64_t)64 << 20;
 
-static const char operation[] = "load source", way_out[] = ".any_owner of the options";
+static const char operation[] = "load source";
+static const char way_out[] = "if that is meant, say .any_owner of the options";
 
 /* One in which only this user and root can rename or replace what this user has. */
 static int check_directory(const struct stat *st, const char *path, mayfly_error *error) {
     if (st->st_uid != mfi_sys.geteuid() && st->st_uid != 0)
         return mfi_fail(error, -EPERM, operation, path,
                         "a directory above it belongs to user %u, who can put another file there; "
-                        "if that is meant, say %s",
+                        "%s",
                         (unsigned)st->st_uid, way_out);
     if ((st->st_mode & 022) != 0 && (st->st_mode & S_ISVTX) == 0)
         return mfi_fail(error, -EPERM, operation, path,
-                        "others may rename in a directory above it (mode %04o); move it, or if "
-                        "that is meant, say %s",
+                        "others may rename in a directory above it (mode %04o); move it, or "
+                        "%s",
                         (unsigned)st->st_mode & 07777, way_out);
     return 0;
 }
@@ -57,13 +58,9 @@ static int check_way(int dir, const char *path, mayfly_error *error) {
 static int check_file(const struct stat *st, const char *path,
                       const mayfly_load_source_options *options, mayfly_error *error) {
     const uint64_t most = options->max_bytes != 0 ? options->max_bytes : most_bytes;
-    const int r = mfi_check_owner(st, operation, path, options->any_owner ? NULL : way_out, error);
-    if (r < 0)
-        return r;
     if (!options->any_owner && st->st_nlink != 1)
         return mfi_fail(error, -EMLINK, operation, path,
-                        "it has %llu names, and may be changed under another one; copy it, or if "
-                        "that is meant, say %s",
+                        "it has %llu names, and may be changed under another one; copy it, or %s",
                         (unsigned long long)st->st_nlink, way_out);
     if ((uint64_t)st->st_size > most)
         return mfi_fail(error, MAYFLY_E_LIMIT, operation, path,
@@ -101,16 +98,12 @@ int mfi_trust_read(const char *path, const mayfly_load_source_options *options,
     int r = options->any_owner ? 0 : check_way(dir, path, error);
     if (r < 0)
         return r;
-    mfi_auto_fd fd =
-        mfi_sys.openat(dir, base, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0);
-    if (fd == -ELOOP)
-        return mfi_fail(error, -ELOOP, operation, path,
-                        "it is a symbolic link; load what it leads to by its own name");
+    const mayfly_trust_options how = {.flags = options->any_owner ? MAYFLY_TRUST_ANY_OWNER : 0,
+                                      .operation = operation,
+                                      .way_out = way_out};
+    mfi_auto_fd fd = mfi_trust_openat(dir, base, path, &how, &st, error);
     if (fd < 0)
-        return mfi_fail_call(error, fd, "openat", path, -1);
-    r = mfi_sys.fstat(fd, &st);
-    if (r < 0)
-        return mfi_fail_call(error, r, "fstat", path, -1);
+        return fd;
     r = check_file(&st, path, options, error);
     return r < 0 ? r : read_all(fd, (size_t)st.st_size, path, ret, error);
 }

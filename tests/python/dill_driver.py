@@ -24,18 +24,18 @@ import dill  # noqa: E402
 
 def private_parts():
     """What is in dill._dill for its own use and that of its tests."""
-    from mayfly import _dill_code, _dill_names
+    from mayfly._dill import code, names
     inside = dill._dill
     versions = {20: (3, 11, "a"), 18: (3, 11), 17: (3, 11, "p"), 16: (3, 10), 15: (3, 7)}
     inside.ALL_CODE_PARAMS = [(versions[count], None, layout)
-                              for count, layout in _dill_code.LAYOUTS.items()]
-    inside.CODE_VERSION = versions[_dill_code.OWN]
-    inside.CODE_PARAMS = _dill_code.LAYOUTS[_dill_code.OWN].split()
+                              for count, layout in code.LAYOUTS.items()]
+    inside.CODE_VERSION = versions[code.OWN]
+    inside.CODE_PARAMS = code.LAYOUTS[code.OWN].split()
     if sys.version_info < (3, 10):
         inside.CODE_PARAMS[inside.CODE_PARAMS.index("linetable")] = "lnotab"
     inside.IS_PYPY, inside.OLD310, inside.MAPPING_PROXY_TRICK = False, sys.version_info < (3, 10), True
     inside.DictProxyType = types.MappingProxyType
-    inside._create_code = _dill_code.create_code
+    inside._create_code = code.create_code
     import pickle
     inside.StockPickler = pickle._Pickler
     inside.get_file_type = get_file_type
@@ -45,7 +45,7 @@ def private_parts():
     inside._PyCapsule_New = make
     inside._capsule_name = ctypes.c_char_p(b"dill._dill._testcapsule")
     inside._testcapsule = make(ctypes.cast(make, ctypes.c_void_p), inside._capsule_name, None)
-    inside._reverse_typemap = types_that_have_names(_dill_names)
+    inside._reverse_typemap = types_that_have_names(names)
 
 
 def get_file_type(*args, open=open, **keywords):

@@ -14,7 +14,8 @@ import types
 import typing
 
 import mayfly
-from mayfly import _dill_code, _dill_names, _engine
+from mayfly import _engine
+from mayfly._dill import code as dill_code, names as dill_names
 
 from run import case, main, raises, script
 
@@ -228,29 +229,29 @@ def every_layout_of_code_is_read():
     full.update(lnotab=b"", endlinetable=None, columntable=None)
     full.setdefault("exceptiontable", b"")
     full.setdefault("qualname", "helper")
-    for count, layout in _dill_code.LAYOUTS.items():
+    for count, layout in dill_code.LAYOUTS.items():
         args = [full[name] for name in layout.split()]
         assert len(args) == count
         for given in args, [b"", *args]:
-            made = _dill_names.find("dill._dill", "_create_code")(*given)
+            made = dill_names.find("dill._dill", "_create_code")(*given)
             function = types.FunctionType(made, globals())
             assert made.co_name == "helper" and made.co_firstlineno == code.co_firstlineno
-            if count != _dill_code.OWN:
+            if count != dill_code.OWN:
                 with raises(RuntimeError):
                     function(1)
             elif given is args:
                 assert function(1) == 10
     with raises(pickle.UnpicklingError):
-        _dill_code.create_code(1, 2, 3)
-    foreign = _dill_code.create_code(*(
-        {**full, "freevars": ("a", "b"), "name": "closed"}[name] for name in _dill_code.LAYOUTS[15].split()))
+        dill_code.create_code(1, 2, 3)
+    foreign = dill_code.create_code(*(
+        {**full, "freevars": ("a", "b"), "name": "closed"}[name] for name in dill_code.LAYOUTS[15].split()))
     assert foreign.co_freevars == ("a", "b")
     types.FunctionType(foreign, {}, "closed", None, (types.CellType(1), types.CellType(2)))
 
 
 @case
 def text_is_not_evaluated():
-    evaluate = _dill_names.find("dill._dill", "_eval_repr")
+    evaluate = dill_names.find("dill._dill", "_eval_repr")
     assert evaluate("Ellipsis") is ... and evaluate("NotImplemented") is NotImplemented
     assert evaluate("range(1, 5, 2)") == range(1, 5, 2) and evaluate("[1, 'x']") == [1, "x"]
     for harm in "__import__('os').getpid()", "open('/etc/passwd')", "().__class__", "range(*[1])", "x", \
@@ -262,18 +263,18 @@ def text_is_not_evaluated():
 @case
 def every_name_of_dill_is_there():
     for module in "dill", "dill._shims":
-        assert _dill_names.find(module, "_dill") is _dill_names
+        assert dill_names.find(module, "_dill") is dill_names
     for name in """_create_function _create_code _create_cell _create_type _load_type _create_ftype _create_lock
             _create_rlock _create_filehandle _create_stringi _create_stringo _create_weakref
             _create_weakproxy _eval_repr _import_module _get_attr _getattr _dict_from_dictproxy
             _create_array _create_dtypemeta _create_namedtuple _create_capsule _unmarshal _setitems
             _create_typing_tuple _CELL_EMPTY _setattr _delattr""".split():
         for module in "dill._dill", "dill.dill":
-            assert _dill_names.find(module, name) is not None, name
+            assert dill_names.find(module, name) is not None, name
     for module, name in ("dill._dill", "no_such"), ("dillx", "_create_cell"), ("__builtin__", "eval"):
         with raises(AttributeError):
-            _dill_names.find(module, name)
-    load_type = _dill_names.find("dill._dill", "_load_type")
+            dill_names.find(module, name)
+    load_type = dill_names.find("dill._dill", "_load_type")
     for name, kind in ("FunctionType", types.FunctionType), ("int", int), ("CellType", types.CellType), \
             ("FileType", io.FileIO), ("PartialType", functools.partial):
         assert load_type(name) is kind

@@ -231,6 +231,32 @@ def a_file_that_others_can_write_is_refused():
 
 
 @case
+def what_refuses_a_file_names_it_and_the_way_out():
+    with temp.dump(1) as file:
+        os.fchmod(file.fileno(), 0o666)
+        try:
+            raise AssertionError(temp.load(file))
+        except PermissionError as error:
+            assert error.errno == 1 and error.filename == file.name, error.args
+            assert error.strerror.startswith("load: others may write it (mode 0666), and "), error
+            assert "trusted=True" in error.strerror
+        assert temp.load(file, trusted=True) == 1
+    with open("code.py", "w") as code, raises(PermissionError):
+        code.write("x = 1\n")
+        code.flush()
+        os.fchmod(code.fileno(), 0o620)
+        temp.load_source("code.py", buffering=0)
+    os.mkfifo("fifo", 0o600)
+    with raises(PermissionError):
+        temp.load("fifo")
+    read, write = os.pipe()  # one's own: nobody else has it
+    with open(write, "wb") as file:
+        file.write(b"x = 1\n#NAME: x\n")
+    assert temp.load_source(f"/dev/fd/{read}") == 1
+    os.close(read)
+
+
+@case
 def loading_is_audited():
     out = script("""
         import sys, mayfly.temp as temp

@@ -396,7 +396,7 @@ def trap_14_buffers_out_of_band():
 
 def reducers():
     try:
-        import mayfly._reducers  # noqa: F401
+        import mayfly._dill.reducers  # noqa: F401
     except ImportError:
         raise Skip("the table of reducers is not here")
 
@@ -405,9 +405,9 @@ class Loader(pickle.Unpickler):
     """CPython's, with the names that dill's streams have."""
 
     def find_class(self, module, name):
-        from mayfly import _dill_names
+        from mayfly._dill import names
         try:
-            return _dill_names.find(module, name)
+            return names.find(module, name)
         except AttributeError:
             return super().find_class(module, name)
 

@@ -499,9 +499,19 @@ def a_path_that_others_can_write_is_refused():
     assert mayfly.load("mine") == mayfly.load(b"mine") == mayfly.load(__import__("pathlib").Path("mine")) == [1]
     for mode in (0o666, 0o664, 0o602):
         os.chmod("mine", mode)
-        with raises(PermissionError):
-            mayfly.load("mine")
+        try:
+            raise AssertionError(mayfly.load("mine"))
+        except PermissionError as error:
+            for part in '"mine"', f"mode {mode:04o}", "trusted=True", "data_only=True":
+                assert part in str(error), error
         assert mayfly.load("mine", trusted=True) == mayfly.load("mine", data_only=True) == [1]
+    os.chmod("mine", 0o600)
+    os.symlink("mine", "way")
+    assert mayfly.load("way") == [1]
+    os.chmod("mine", 0o666)
+    with raises(PermissionError):
+        mayfly.load("way")
+    os.unlink("way")
     os.unlink("mine")
     os.mkfifo("fifo")
     with raises(PermissionError):

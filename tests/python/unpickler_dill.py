@@ -38,8 +38,8 @@ def dumped(expression):
 
 
 def need_names():
-    if importlib.util.find_spec("mayfly._dill_names") is None:
-        raise Skip("mayfly._dill_names, which knows dill's rarer names, is not here")
+    if importlib.util.find_spec("mayfly._dill.names") is None:
+        raise Skip("mayfly._dill.names, which knows dill's rarer names, is not here")
 
 
 def loaded(expression):
@@ -55,7 +55,7 @@ def what_streams_name_often_needs_no_module():
     streams = [dumped("closure(5)"), dumped("recursive()"), b"cdill._dill\n_import_module\n(Vos.path\ntR.",
                b"cdill._dill\n_import_module\n(Vcollections.OrderedDict\ntR."]
     done = subprocess.run([sys.executable, "-c", "import sys, mayfly\nfor data in %r: assert mayfly.loads(data)\n"
-                           "print('mayfly._dill_names' in sys.modules)" % streams],
+                           "print('mayfly._dill.names' in sys.modules)" % streams],
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert done.stdout.strip() == "False", (done.stdout, done.stderr)
 

@@ -68,7 +68,8 @@ def contents():
             yield f"{name}: outside the package"
         if re.search(r"__pycache__|\.pyc$|\.[ch]$|\.a$", name):
             yield f"{name}: does not belong into a wheel"
-    for wanted in ("mayfly/__init__.py", "mayfly/tempfile.py", "mayfly/py.typed"):
+    for wanted in ("mayfly/__init__.py", "mayfly/tempfile.py", "mayfly/py.typed", "mayfly/_dill/names.py",
+                   "mayfly/_source/find.py"):
         if wanted not in names:
             yield f"{wanted} is missing"
 

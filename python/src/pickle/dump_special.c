@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: MIT
  *
  * What pickle cannot write, and dill can: which of the reducers is asked. The frequent ones are in
- * C (dump_function.c, dump_class.c), the others are a table in Python (mayfly._reducers), which is
- * loaded when something is met that may need it.
+ * C (dump_function.c, dump_class.c), the others are a table in Python (mayfly._dill.reducers),
+ * which is loaded when something is met that may need it.
  */
 #include "special.h"
 
 static const struct {
     const char *module, *name;
 } wanted[MPK_SPECIALS] = {
-    [MPK_REDUCE] = {"mayfly._reducers", "reduce"},
-    [MPK_NAME] = {"mayfly._reducers", "Name"},
-    [MPK_CALL] = {"mayfly._reducers", "Call"},
-    [MPK_LATER] = {"mayfly._reducers", "Later"},
+    [MPK_REDUCE] = {"mayfly._dill.reducers", "reduce"},
+    [MPK_NAME] = {"mayfly._dill.reducers", "Name"},
+    [MPK_CALL] = {"mayfly._dill.reducers", "Call"},
+    [MPK_LATER] = {"mayfly._dill.reducers", "Later"},
     [MPK_SETTINGS] = {"mayfly._settings", "Settings"},
-    [MPK_CREATE_FUNCTION] = {"mayfly._reduce", "CREATE_FUNCTION"},
-    [MPK_CREATE_CODE] = {"mayfly._reduce", "CREATE_CODE"},
-    [MPK_CREATE_CELL] = {"mayfly._reduce", "CREATE_CELL"},
-    [MPK_CREATE_TYPE] = {"mayfly._reduce", "CREATE_TYPE"},
-    [MPK_MAIN_DICT] = {"mayfly._reduce", "MAIN_DICT"},
+    [MPK_CREATE_FUNCTION] = {"mayfly._dill.reduce", "CREATE_FUNCTION"},
+    [MPK_CREATE_CODE] = {"mayfly._dill.reduce", "CREATE_CODE"},
+    [MPK_CREATE_CELL] = {"mayfly._dill.reduce", "CREATE_CELL"},
+    [MPK_CREATE_TYPE] = {"mayfly._dill.reduce", "CREATE_TYPE"},
+    [MPK_MAIN_DICT] = {"mayfly._dill.reduce", "MAIN_DICT"},
 };
 
 bool mpk_specials_load(struct mpk_dumper *d) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * The functions that dill's pickles name most, in C: making functions, code, cells, types, and
- * finding attributes. The others are Python's (mayfly._dill_names).
+ * finding attributes. The others are Python's (mayfly._dill.names).
  *
  * Arguments are those of dill 0.3.5 to 0.4. They go by dill's names, so that what refers to one
  * of them is pickled as it was.
@@ -14,7 +14,7 @@ static struct mpk_state *state_of(PyObject *self) {
 
 /* The same function in Python, for what is rare. */
 static PyObject *call_in_python(const char *function, PyObject *args) {
-    PyObject *names = PyImport_ImportModule("mayfly._dill_names");
+    PyObject *names = PyImport_ImportModule("mayfly._dill.names");
     PyObject *make =
         names == NULL ? NULL : PyObject_CallMethod(names, "find", "ss", "dill._dill", function);
     PyObject *made = make == NULL ? NULL : PyObject_CallObject(make, args);
@@ -191,7 +191,7 @@ static PyObject *import_module(PyObject *self, PyObject *args) {
 /* What dill's module has and is not here. */
 static PyObject *own_attribute(PyObject *self, PyObject *name) {
     (void)self;
-    PyObject *names = PyImport_ImportModule("mayfly._dill_names");
+    PyObject *names = PyImport_ImportModule("mayfly._dill.names");
     PyObject *found = names == NULL ? NULL : PyObject_GetAttr(names, name);
     Py_XDECREF(names);
     return found;
@@ -211,7 +211,7 @@ static PyMethodDef rarer = {"__getattr__", own_attribute, METH_O, NULL};
 /* The module `dill._dill` itself, of which streams ask getattr(it, "_setattr", setattr). It goes by
  * the name of the one in Python, which has what is asked for seldom. */
 static int make_module(PyObject *module, struct mpk_state *state, PyObject *known) {
-    PyObject *own = state->load_objects[MPK_LOAD_MODULE] = PyModule_New("mayfly._dill_names");
+    PyObject *own = state->load_objects[MPK_LOAD_MODULE] = PyModule_New("mayfly._dill.names");
     PyObject *get = own == NULL ? NULL : PyCFunction_New(&rarer, module);
     int r = get == NULL ? -1 : PyDict_SetItemString(PyModule_GetDict(own), "__getattr__", get);
     Py_XDECREF(get);

@@ -230,7 +230,7 @@ static PyObject *find_of_dill(struct mpk_loader *l, PyObject *module, PyObject *
         found = kept[MPK_LOAD_MODULE];
     if (found != NULL || PyErr_Occurred())
         return found == NULL ? NULL : mpk_ref(found);
-    PyObject *names = PyImport_ImportModule("mayfly._dill_names");
+    PyObject *names = PyImport_ImportModule("mayfly._dill.names");
     found = names == NULL ? NULL : PyObject_CallMethod(names, "find", "OO", module, name);
     Py_XDECREF(names);
     if (found == NULL && (PyErr_ExceptionMatches(PyExc_AttributeError) ||

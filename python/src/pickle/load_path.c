@@ -1,35 +1,37 @@
 /* SPDX-License-Identifier: MIT
  *
  * Loading from a path: a pickle runs what it says, so a file that somebody else could have written
- * is not loaded unless that is asked for.
- *
- * What is checked is the open file and not its name: whoever exchanges the name meanwhile gains
- * nothing.
+ * is not loaded unless that is asked for. The rule is mayfly/trust.h's.
  */
 #include "load.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <mayfly/trust.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-static int refuse(PyObject *path, const char *why) {
-    PyErr_Format(
-        PyExc_PermissionError,
-        "load %R: refused, because %s and a pickle runs what it says; trusted=True loads it "
-        "all the same, data_only=True what of it is plain data",
-        path, why);
+/* The descriptor, or -1 with an exception. Who trusts whatever is there says so for pipes, too, and
+ * waits for their writers: what interrupts that is Python's to hear of, so it is open(2) itself. */
+static int open_path(PyObject *path, const char *name, bool trusted) {
+    static const mayfly_trust_options how = {.flags = MAYFLY_TRUST_FOLLOW, .operation = "load"};
+    mayfly_error error;
+    PyThreadState *held = PyEval_SaveThread();
+    const int fd = trusted ? open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY)
+                           : mayfly_trust_open(name, &how, &error);
+    PyEval_RestoreThread(held); /* leaves errno alone */
+    if (fd >= 0)
+        return fd;
+    if (trusted || (fd != -EPERM && fd != -EINVAL)) {
+        errno = trusted ? errno : -fd;
+        PyErr_SetFromErrnoWithFilenameObject(PyExc_OSError, path);
+        return -1;
+    }
+    PyErr_Format(PyExc_PermissionError,
+                 "%s, and a pickle runs what it says; trusted=True loads it all the same, "
+                 "data_only=True what of it is plain data",
+                 error.message);
     return -1;
-}
-
-static int check(PyObject *path, const struct stat *found) {
-    if (!S_ISREG(found->st_mode))
-        return refuse(path, "it is no regular file");
-    if (found->st_uid != geteuid() && found->st_uid != 0)
-        return refuse(path, "it belongs to another user");
-    if (found->st_mode & (S_IWGRP | S_IWOTH)) /* as mayfly_load_path */
-        return refuse(path, "others can write it");
-    return 0;
 }
 
 /* Reads until the end; a file may be longer than it was a moment ago, or shorter. */
@@ -60,17 +62,14 @@ PyObject *mpk_load_path(PyObject *path, bool trusted) {
     struct stat found;
     if (!PyUnicode_FSConverter(path, &name))
         return NULL;
-    int fd;
-    Py_BEGIN_ALLOW_THREADS
-        /* a FIFO must not be waited for before it is refused */
-        fd = open(PyBytes_AS_STRING(name),
-                  O_RDONLY | O_CLOEXEC | O_NOCTTY | (trusted ? 0 : O_NONBLOCK));
-    Py_END_ALLOW_THREADS Py_DECREF(name);
-    if (fd < 0 || fstat(fd, &found) < 0)
+    const int fd = open_path(path, PyBytes_AS_STRING(name), trusted);
+    Py_DECREF(name);
+    if (fd < 0)
+        return NULL;
+    if (fstat(fd, &found) < 0)
         PyErr_SetFromErrnoWithFilenameObject(PyExc_OSError, path);
-    else if (trusted || check(path, &found) == 0)
+    else
         data = read_all(fd, path, S_ISREG(found.st_mode) ? (size_t)found.st_size : 4096);
-    if (fd >= 0)
-        (void)close(fd);
+    (void)close(fd);
     return data;
 }

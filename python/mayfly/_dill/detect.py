@@ -4,19 +4,19 @@
 import builtins
 import types
 
-from . import _source_find
-from ._reduce_functions import names_of_globals
-from ._source_names import outermost
+from .reduce_functions import names_of_globals
+from .._source import find
+from .._source.names import outermost
 
 
 def code(func):
     """The code of whatever has code."""
-    return _source_find.code_of(_source_find.unwrap(func))
+    return find.code_of(find.unwrap(func))
 
 
 def freevars(func):
     """What a function refers to in the function around it, by name."""
-    func = _source_find.unwrap(func)
+    func = find.unwrap(func)
     if not isinstance(func, types.FunctionType):
         return {}
     found = {}
@@ -41,7 +41,7 @@ def globalvars(func, recurse=True, builtin=False):
     """What a function refers to in its module, by name; also what that refers to."""
     found, waiting, seen = {}, [func], set()
     while waiting:
-        item = _source_find.unwrap(waiting.pop())
+        item = find.unwrap(waiting.pop())
         if not isinstance(item, types.FunctionType) or id(item) in seen:
             continue
         seen.add(id(item))
@@ -68,7 +68,7 @@ def varnames(func):
 
 def errors(obj, depth=0, exact=False, safe=False):
     """What goes wrong when an object is dumped and loaded; by attribute if depth is not 0."""
-    from ._as_dill import copy, pickles
+    from .drop_in import copy, pickles
     if depth:
         return {name: errors(getattr(obj, name, None), depth - 1, exact, safe) for name in dir(obj)
                 if not pickles(getattr(obj, name, None), exact, safe)}
@@ -83,7 +83,7 @@ def errors(obj, depth=0, exact=False, safe=False):
 
 def badobjects(obj, depth=0, exact=False, safe=False):
     """What of an object cannot be dumped."""
-    from ._as_dill import pickles
+    from .drop_in import pickles
     if not depth:
         return None if pickles(obj, exact, safe) else obj
     return {name: badobjects(getattr(obj, name, None), depth - 1, exact, safe) for name in dir(obj)

@@ -7,8 +7,8 @@ import inspect
 import sys
 import types
 
-from . import _source_find as find
-from ._reduce import resolve
+from . import find
+from .._dill.reduce import resolve
 
 _TYPES_NAMES = {"ellipsis": "EllipsisType"}
 

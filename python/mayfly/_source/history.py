@@ -37,7 +37,7 @@ def _blocks(lines):
 
 
 def lines_of(code):
-    from ._source_find import FUNCTIONS, compiles_to, walk
+    from .find import FUNCTIONS, compiles_to, walk
     for block, tree in _blocks(_history()):
         for node, _ in walk(tree):
             if isinstance(node, FUNCTIONS) and getattr(node, "name", "<lambda>") == code.co_name \

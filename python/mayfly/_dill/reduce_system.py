@@ -12,8 +12,8 @@ import pickle
 import sys
 import types
 
-from ._reduce import IMPORT_MODULE, Call, Name, by_base, dill, reducer, resolve
-from ._settings import FILE_FMODE
+from .reduce import IMPORT_MODULE, Call, Name, by_base, dill, reducer, resolve
+from .._settings import FILE_FMODE
 
 
 @reducer(types.ModuleType)
@@ -195,8 +195,8 @@ except (ImportError, AttributeError):
 
 @reducer(_capsule)
 def reduce_capsule(capsule, settings):
-    from . import _capsules
-    return dill("_create_capsule"), _capsules.parts(capsule)
+    from . import capsules
+    return dill("_create_capsule"), capsules.parts(capsule)
 
 
 def reduce_numpy_array(array, settings):

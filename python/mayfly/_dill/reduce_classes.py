@@ -4,7 +4,7 @@
 
 A class is made with its whole dict, because a metaclass or __init_subclass__ may look at it. Only what leads
 back to the class itself - an instance as an attribute - is set afterwards; what a method's cell leads to
-is _reduce_functions' matter.
+is reduce_functions' matter.
 """
 import _thread
 import abc
@@ -19,7 +19,7 @@ import types
 import typing
 import warnings
 
-from ._reduce import (CREATE_TYPE, LOAD_TYPE, Call, Later, Name, dill, is_importable, reducer)
+from .reduce import (CREATE_TYPE, LOAD_TYPE, Call, Later, Name, dill, is_importable, reducer)
 
 # What `_load_type` knows by the names that module types has for it.
 type_names = {}
@@ -37,6 +37,8 @@ LOOKED_AT = 5000  # objects, before an attribute counts as one that does not lea
 
 class PicklingWarning(Warning, pickle.PicklingError):
     """Something was dumped by its name, which may not be there when it is loaded."""
+
+    __module__ = "mayfly"
 
 
 def reduce_class(cls, settings):

@@ -4,18 +4,18 @@
 
     reduce(obj, settings)        a reduce value, a Name, or NotImplemented: pickle's own way
 
-What the values are and what a pickler has to do with them: _reduce.
+What the values are and what a pickler has to do with them: reduce.py.
 """
 import abc
 import copyreg
 import sys
 
-from . import _reduce_classes, _reduce_functions, _reduce_system  # noqa: F401 they fill the table
-from ._reduce import Call, Later, Name, by_base, table
+from . import reduce_classes, reduce_functions, reduce_system  # noqa: F401 they fill the table
+from .reduce import Call, Later, Name, by_base, table
 
 __all__ = ["Call", "Later", "Name", "reduce", "table"]
 # Modules whose types count once somebody has imported them.
-_awaited = {"_pyio": _reduce_system.add_pyio, "numpy": _reduce_system.add_numpy}
+_awaited = {"_pyio": reduce_system.add_pyio, "numpy": reduce_system.add_numpy}
 
 
 def reduce(obj, settings):
@@ -37,7 +37,7 @@ def reduce(obj, settings):
         # A registered metaclass has its own way: copyreg's comes before ours, as in pickle.
         if kind in copyreg.dispatch_table:
             return NotImplemented
-        return _reduce_classes.reduce_class(obj, settings)
+        return reduce_classes.reduce_class(obj, settings)
     for base, reducer in by_base:
         if issubclass(kind, base):
             return reducer(obj, settings)

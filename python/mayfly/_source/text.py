@@ -18,10 +18,10 @@ import functools
 import sys
 import types
 
-from . import _source_find as find
-from ._reduce import resolve
-from ._reduce_functions import names_of_globals
-from ._source_names import lambda_name
+from . import find
+from .names import lambda_name
+from .._dill.reduce import resolve
+from .._dill.reduce_functions import names_of_globals
 
 PLAIN = (type(None), bool, int, float, complex, str, bytes, type(...))
 DEPTH = 100
@@ -36,7 +36,7 @@ def refuse(what, why):
 
 def is_everywhere(module):
     """Whether a module comes with Python or was installed, and so can be imported by the reader."""
-    from ._reduce_system import is_installed
+    from .._dill.reduce_system import is_installed
     return module is not None and module.__name__ not in ("__main__", "__mp_main__") and \
         is_installed(module)
 
@@ -457,12 +457,12 @@ def _one_line(expression):
 
 
 def _dedent(text):
-    from .source import outdent
+    from ..source import outdent
     return _clean(outdent(text))
 
 
 def _indent(text, spaces=4):
-    from .source import indent
+    from ..source import indent
     return _clean(indent(text.rstrip("\n"), spaces))
 
 

@@ -11,8 +11,9 @@ import sys
 import types
 import warnings
 
-from . import _dill_names, _engine, _reduce_classes, _settings, source, temp
-from ._as_dill_detect import detect_names
+from . import names as dill_names, reduce_classes
+from .detect import detect_names
+from .. import _engine, _settings, source, temp
 
 
 class PickleWarning(Warning, pickle.PickleError):
@@ -81,8 +82,8 @@ def _module(name, **names):
 
 def modules():
     """Name -> module, for sys.modules."""
-    own = _module("dill._dill", **_dill_names._names)
-    own.__getattr__ = _dill_names.__getattr__
+    own = _module("dill._dill", **dill_names._names)
+    own.__getattr__ = dill_names.__getattr__
     shared = dict(
         dump=_engine.dump, dumps=_engine.dumps, load=_engine.load, loads=_engine.loads,
         Pickler=_engine.Pickler, Unpickler=_engine.Unpickler, register=_engine.register,
@@ -91,7 +92,7 @@ def modules():
         HANDLE_FMODE=_settings.HANDLE_FMODE, CONTENTS_FMODE=_settings.CONTENTS_FMODE,
         FILE_FMODE=_settings.FILE_FMODE, PickleError=pickle.PickleError,
         PicklingError=pickle.PicklingError, UnpicklingError=pickle.UnpicklingError,
-        PickleWarning=PickleWarning, PicklingWarning=_reduce_classes.PicklingWarning,
+        PickleWarning=PickleWarning, PicklingWarning=reduce_classes.PicklingWarning,
         UnpicklingWarning=UnpicklingWarning)
     own.__dict__.update(shared, is_dill=is_dill, warnings=warnings)
     settings = _module("dill.settings", settings=_settings.settings)

@@ -7,7 +7,7 @@ import pickle
 import sys
 import threading
 
-from ._settings import CONTENTS_FMODE, FILE_FMODE, HANDLE_FMODE
+from .._settings import CONTENTS_FMODE, FILE_FMODE, HANDLE_FMODE
 
 
 def create_filehandle(name, mode, position, closed, open=open, strictio=False, fmode=HANDLE_FMODE,
@@ -28,7 +28,7 @@ def create_filehandle(name, mode, position, closed, open=open, strictio=False, f
 
 
 def _open(name, mode, position, open, strictio, fmode, fdata):
-    from . import tempfile
+    from .. import tempfile
     exists = isinstance(name, (str, bytes)) and os.path.exists(name)
     if strictio and not exists:
         raise FileNotFoundError(2, "No such file or directory", name)

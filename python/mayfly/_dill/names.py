@@ -3,7 +3,7 @@
 """What streams of dill name, for loading without dill: `find("dill._dill", "_create_function")`.
 
 Written anew from what dill's streams need; arguments are those of dill 0.3.5 to 0.4.x. What is
-for rare things is in _dill_code and _dill_files, and loaded by them. dill itself is looked into only for
+for rare things is in code.py and files.py, and loaded by them. dill itself is looked into only for
 names that no stream of dumps() has.
 """
 import builtins
@@ -11,7 +11,7 @@ import sys
 import types
 import weakref
 
-from ._settings import CONTENTS_FMODE, FILE_FMODE, HANDLE_FMODE  # noqa: F401 named in streams
+from .._settings import CONTENTS_FMODE, FILE_FMODE, HANDLE_FMODE  # noqa: F401 named in streams
 
 _MODULES = {"dill._dill", "dill.dill", "dill", "dill._shims", "dill.shims"}
 
@@ -38,8 +38,15 @@ def _lazily(name):
         raise AttributeError(name)
     module, attribute = where
     found = getattr(__import__(f"{__package__}.{module}", fromlist=[attribute]), attribute)
+    _keep_name(found, name)
     _names[name] = found
     return found
+
+
+def _keep_name(found, name):
+    """Dumped again, a function goes by the name that a reader knows it by."""
+    if isinstance(found, types.FunctionType) and found.__module__.startswith("mayfly."):
+        found.__module__, found.__name__, found.__qualname__ = "dill._dill", name, name
 
 
 def __getattr__(name):
@@ -48,14 +55,14 @@ def __getattr__(name):
 
 
 _elsewhere = {
-    "_create_code": ("_dill_code", "create_code"),
-    "_create_filehandle": ("_dill_files", "create_filehandle"),
-    "_create_stringi": ("_dill_files", "create_stringi"),
-    "_create_stringo": ("_dill_files", "create_stringi"),
-    "_create_lock": ("_dill_files", "create_lock"),
-    "_create_rlock": ("_dill_files", "create_rlock"),
-    "_create_thread_handle": ("_dill_files", "create_thread_handle"),
-    "_create_capsule": ("_capsules", "create"),
+    "_create_code": ("code", "create_code"),
+    "_create_filehandle": ("files", "create_filehandle"),
+    "_create_stringi": ("files", "create_stringi"),
+    "_create_stringo": ("files", "create_stringi"),
+    "_create_lock": ("files", "create_lock"),
+    "_create_rlock": ("files", "create_rlock"),
+    "_create_thread_handle": ("files", "create_thread_handle"),
+    "_create_capsule": ("capsules", "create"),
 }
 
 
@@ -78,7 +85,7 @@ def _unmarshal(data):
 
 
 def _type_table():
-    from ._reduce_classes import type_names
+    from .reduce_classes import type_names
     import functools
     import io
     import operator
@@ -265,6 +272,4 @@ _names = {name: value for name, value in list(globals().items())
           if name.startswith(("_create", "_load", "_unmarshal", "_eval", "_get", "_dict_from", "_import",
                               "_setitems", "_setattr", "_delattr", "_CELL_"))}
 for _name, _value in _names.items():
-    if isinstance(_value, types.FunctionType) and _value.__module__ == __name__:
-        # Dumped again, they keep the name that a reader knows them by.
-        _value.__module__ = "dill._dill"
+    _keep_name(_value, _name)

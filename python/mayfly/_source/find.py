@@ -112,8 +112,8 @@ def find(obj):
 def find_code(code, names=None):
     what = f"{code.co_name} ({code.co_filename})"
     if code.co_filename == "<stdin>":
-        from . import _source_history
-        lines = _source_history.lines_of(code)
+        from . import history
+        lines = history.lines_of(code)
     else:
         lines = file_lines(code.co_filename, names)
     if not lines:
@@ -236,14 +236,14 @@ def module_lines(cls):
     files = [code.co_filename for code in class_codes(cls)]
     for candidate in [name and inspect.getsourcefile(module), *files]:
         if candidate == "<stdin>":
-            from . import _source_history
-            return _source_history.lines_of_class(cls)
+            from . import history
+            return history.lines_of_class(cls)
         lines = candidate and file_lines(candidate, getattr(module, "__dict__", None))
         if lines:
             return lines
     if cls.__module__ == "__main__" and getattr(sys, "ps1", None):
-        from . import _source_history
-        return _source_history.lines_of_class(cls)
+        from . import history
+        return history.lines_of_class(cls)
     raise OSError(f"source of {cls.__module__}.{cls.__qualname__}: there is none; a class that exec() "
                   "made is kept by nobody")
 

@@ -7,7 +7,7 @@ import operator
 import sys
 import types
 
-from ._reduce import (CREATE_CELL, CREATE_CODE, CREATE_FUNCTION, MAIN_DICT, Call, Later, Name, dill,
+from .reduce import (CREATE_CELL, CREATE_CODE, CREATE_FUNCTION, MAIN_DICT, Call, Later, Name, dill,
                       is_importable, reducer)
 
 # In the order of types.CodeType's arguments.
