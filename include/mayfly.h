@@ -4,8 +4,9 @@
  * own header is its manual.
  *
  * (row F2) and (contract F2) in them name what was asked for; the names of the tests that look for
- * it begin with F2_. "The documents" are four guides to Python's tempfile and to dill.temp, which
- * lie in tests/python/documents of the source: what their examples do is done here.
+ * it begin with F2_. tempfile-guide.md and its like are guides to Python's tempfile and to
+ * dill.temp, which lie in tests/python/documents of the source: what their examples do is done
+ * here.
  */
 #ifndef MAYFLY_H
 #define MAYFLY_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Many temporary files and directories with one end (row K2; the documents'
+ * Many temporary files and directories with one end (row K2; tempfile-guide.md,
  * SafeTemporaryManager).
  *
  *     mayfly_auto(mayfly_manager) manager = NULL;

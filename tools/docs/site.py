@@ -60,7 +60,9 @@ def stage_api(folder, found, names):
         write(folder / "api" / f"{header.name}.rst", rst.header_page(header, names))
     rows = "\n".join(f"``<{h.include}>``\n   :doc:`{h.name}`: {names.inline(h.summary)}." for h in found)
     hidden = toctree([h.name for h in found]).replace(":maxdepth: 1", ":hidden:")
-    write(folder / "api" / "index.rst", f"{rst.title('API in C')}\n{rows}\n\n{hidden}")
+    write(folder / "api" / "index.rst", f"{rst.title('API in C')}\nEach header is the manual of its part. "
+          "tempfile-guide.md and dill-temp.md, which some name, are guides of the :doc:`cookbook </cookbook/index>`."
+          f"\n\n{rows}\n\n{hidden}")
 
 
 def page_name(module):
