@@ -32,7 +32,8 @@ import importlib, inspect, json, sys
 docs = {}
 def note(path, thing):
     said = getattr(thing, "__doc__", None) or ""
-    docs[path] = inspect.cleandoc("" if said == type(thing).__doc__ else said)  # not what dict says of itself
+    said = "" if said == type(thing).__doc__ else said  # not what dict says of itself
+    docs[path] = said if inspect.ismodule(thing) else inspect.cleandoc(said)  # code further in stays so
 for module in sys.argv[1:]:
     found = importlib.import_module(module)
     note(module, found)
@@ -58,7 +59,7 @@ def toctree(names, depth=1):
 def stage_api(folder, found, names):
     for header in found:
         write(folder / "api" / f"{header.name}.rst", rst.header_page(header, names))
-    rows = "\n".join(f"``<{h.include}>``\n   :doc:`{h.name}`: {names.inline(h.summary)}." for h in found)
+    rows = "\n".join(f":doc:`{h.include} <{h.name}>`\n   {names.inline(h.summary)}." for h in found)
     hidden = toctree([h.name for h in found]).replace(":maxdepth: 1", ":hidden:")
     write(folder / "api" / "index.rst", f"{rst.title('API in C')}\nEach header is the manual of its part. "
           "tempfile-guide.md and dill-temp.md, which some name, are guides of the :doc:`cookbook </cookbook/index>`."
