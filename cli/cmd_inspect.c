@@ -54,7 +54,11 @@ static int say_where(const struct inspect *in, uint64_t base, const mayfly_error
     }
     char *escaped = inspect_escape(reason, strlen(reason));
     (void)fflush(stdout); /* what was shown before is to stand before */
-    (void)cli_say(0, "%s: %s%s", in->input.name, place, escaped == NULL ? "" : escaped);
+    const bool other = base == 0 && error->code == MAYFLY_E_PICKLE && in->input.size > 0 &&
+                       in->input.data[0] != '\x80';
+    (void)cli_say(0, "%s: %s%s%s", in->input.name, place, escaped == NULL ? "" : escaped,
+                  other ? "; is it a pickle? Those of protocol 2 and later begin with byte 0x80"
+                        : "");
     free(escaped);
     return EXIT_FAILED;
 }

@@ -76,7 +76,8 @@ static int read_values(const struct cli_values *values, struct make *make) {
         r = cli_usage("one template at the most");
     if (r == 0 && values->operand_count == 1) {
         if (make->options.prefix != NULL || make->options.suffix != NULL)
-            return cli_usage("a template says what --prefix and --suffix would");
+            return cli_usage("a template says what the name begins and ends with: leave out "
+                             "--prefix and --suffix");
         r = read_template(make, values->operands[0]);
     }
     return r;

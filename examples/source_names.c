@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The source of a function of another program, what is known of it, and all that a loaded file has:
+ * Functions of other programs: their source, what is known of them, and all that a loaded file has;
  * dill-temp.md "Source Code Operations", looked at more closely.
  */
 #include "example.h"

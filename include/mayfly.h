@@ -2,6 +2,11 @@
  *
  * mayfly: things that must not outlive their use. This header includes all of them; each part's
  * own header is its manual.
+ *
+ * (row F2) and (contract F2) in them name what was asked for; the names of the tests that look for
+ * it begin with F2_. tempfile-guide.md and its like are guides to Python's tempfile and to
+ * dill.temp, which lie in tests/python/documents of the source: what their examples do is done
+ * here.
  */
 #ifndef MAYFLY_H
 #define MAYFLY_H

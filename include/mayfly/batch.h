@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Records of several CSV and JSON files in batches, each worked on by itself, and the results
- * combined into one JSON file, all or nothing (row P4; the documents'
+ * combined into one JSON file, all or nothing (row P4; tempfile-guide.md,
  * batch_process_conference_data).
  *
  *     static int work(void *context, const mayfly_batch *batch, mayfly_error *error) {

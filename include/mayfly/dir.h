@@ -101,8 +101,8 @@ MAYFLY_API int mayfly_dir_unkeep(mayfly_dir *dir, mayfly_error *error);
  * options    mode, permissions, encoding, buffering and their like are used; where the file goes
  *            and what it is called is given here, so prefix, suffix, dir, place and
  *            fallback_dirs must be unset. Secret files: encrypted on disk.
- *            With .mode = "r..." an existing file is opened, with "a..." opened or created; "w..."
- * and "x..." create
+ *            With .mode = "r..." an existing file is opened, with "a..." opened or created;
+ *            with "w..." and "x..." it is created
  *
  * Ownership: the caller closes the handle; before or after the directory's.
  * Errors:    -EEXIST  there is one of that name (modes w and x); -ENOENT there is none (mode r)

@@ -39,7 +39,7 @@ typedef struct mayfly_event {
 typedef void (*mayfly_event_hook)(const mayfly_event *event, void *user);
 MAYFLY_API void mayfly_set_event_hook(mayfly_event_hook hook, void *user);
 
-/* "created", "rolled over", ...; "" for what is none. Safety: thread any | fork any | signal safe.
+/* "created", "rolled over", ...; "" for what is none. Safety: thread any | fork any | signal yes.
  * Since: 0.1 */
 MAYFLY_API const char *mayfly_event_name(mayfly_event_kind kind);
 

@@ -147,8 +147,9 @@ MAYFLY_API int mayfly_keep_guard(mayfly_error *error);
  *
  * Errors:    MAYFLY_E_VANISHED  the parent has removed or kept it, or another child has it
  *            -ENOTSUP           it has a name, and parent or child have no journal by which it
- * could be handed over; the parent can keep it and tell the child its path Safety:    thread
- * one-object | fork this is for children | signal no Since:     0.1 */
+ *                               could be handed over; the parent can keep it and tell its path
+ * Safety:    thread one-object | fork: this is for children | signal no
+ * Since:     0.1 */
 MAYFLY_API int mayfly_file_adopt(mayfly_file *file, mayfly_error *error);
 MAYFLY_API int mayfly_dir_adopt(mayfly_dir *dir, mayfly_error *error);
 

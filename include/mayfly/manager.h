@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Many temporary files and directories with one end (row K2; the documents'
+ * Many temporary files and directories with one end (row K2; tempfile-guide.md,
  * SafeTemporaryManager).
  *
  *     mayfly_auto(mayfly_manager) manager = NULL;
@@ -29,8 +29,8 @@ MAYFLY_API MAYFLY_MUST_CHECK int mayfly_manager_new(mayfly_manager **ret, mayfly
  *
  * Ownership: *ret is the manager's, until it is cleaned up or closed.
  * Errors:    as mayfly_named_temporary_file and mayfly_temporary_directory
- * Safety:    thread any (the manager has a lock) | fork: the child's belong to the child | signal
- * no Since:     0.1 */
+ * Safety:    thread any, by a lock | fork: the child's belong to the child | signal no
+ * Since:     0.1 */
 #define mayfly_manager_file(...) mayfly_manager_file_sized(sizeof(mayfly_file_options), __VA_ARGS__)
 MAYFLY_API MAYFLY_MUST_CHECK int mayfly_manager_file_sized(size_t options_size,
                                                            mayfly_manager *manager,

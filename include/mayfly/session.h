@@ -147,9 +147,12 @@ MAYFLY_API int mayfly_session_look(const mayfly_session *session, int64_t index,
  * export_session_info: session_name, snapshots (timestamp, description, object_count) and the names
  * of the current_objects.
  *
- * Errors:    -ENOTSUP a library built without jansson; -EILSEQ a text with a lone surrogate;
- * -EINVAL a restored dict has keys that are no str; as mayfly_replace_with Safety:    thread
- * one-object | fork any | signal no Since:     0.1 (contract P5) */
+ * Errors:    -ENOTSUP  a library built without jansson
+ *            -EILSEQ   a text with a lone surrogate
+ *            -EINVAL   a restored dict has keys that are no str
+ *            as mayfly_replace_with
+ * Safety:    thread one-object | fork any | signal no
+ * Since:     0.1 (contract P5) */
 MAYFLY_API int mayfly_session_export(const mayfly_session *session, const char *path,
                                      mayfly_error *error);
 

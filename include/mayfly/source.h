@@ -21,9 +21,10 @@
  * What is written. The function with all that it uses of its translation unit and of its headers in
  * the project: includes, macros, types, static functions, globals with the values that they begin
  * with; pieces of the original text in their order, each with its #line. Where that cannot be told
- * for sure it is the text after the preprocessor, or the unit as a whole; mayfly_source_form tells.
- * What lies in other units is not carried, and named (mayfly_source_need). The copy has globals of
- * its own; a global that is only set by functions that are not carried keeps its first value.
+ * for sure it is the text after the preprocessor, or the unit as a whole; mayfly_source_formed
+ * tells. What lies in other units is not carried, and named (mayfly_source_need). The copy has
+ * globals of its own; a global that is only set by functions that are not carried keeps its first
+ * value.
  *
  * The file. A comment with the origin, then
  *

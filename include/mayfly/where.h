@@ -2,12 +2,12 @@
  *
  * Where temporary things go: which directory, and why.
  *
- * The candidates, in this order, are those of the documents (rows W1-W3 of the contract): the
- * environment's TMPDIR, TEMP and TMP; /tmp, /var/tmp, /usr/tmp; the working directory; the home
- * directory of the user. The first in which a file can really be created, written and removed is
- * taken. The answer is remembered for this user and this environment, and proved again when
- * either changes: a process that gives up root's rights does not keep root's choice. In a program
- * that runs with rights its caller lacks (set-user-ID) the environment is not asked.
+ * The candidates, in this order, are Python's (rows W1-W3): the environment's TMPDIR, TEMP and TMP;
+ * /tmp, /var/tmp, /usr/tmp; the working directory; and then the home directory of the user. The
+ * first in which a file can really be created, written and removed is taken. The answer is
+ * remembered for this user and this environment, and proved again when either changes: a process
+ * that gives up root's rights does not keep root's choice. In a program that runs with rights its
+ * caller lacks (set-user-ID) the environment is not asked.
  */
 #ifndef MAYFLY_WHERE_H
 #define MAYFLY_WHERE_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * A private directory to work in, from which results are carried out when the work has succeeded
- * (row K3; the documents' temporary_workspace and process_pdf_with_temp_workspace).
+ * (row K3; tempfile-guide.md, temporary_workspace and process_pdf_with_temp_workspace).
  *
  *     mayfly_auto(mayfly_workspace) work = NULL;
  *     mayfly_workspace_begin(&(mayfly_workspace_options){.keep_on_error = true}, &work, &error);

@@ -27,7 +27,8 @@ static int stream_of(const struct capture *self, PyObject *name, unsigned *ret) 
     }
     *ret = (unsigned)choice + 1;
     if ((*ret & ~self->streams) != 0) {
-        PyErr_Format(PyExc_ValueError, "%s is not captured", mpy_stream_names[choice]);
+        PyErr_Format(PyExc_ValueError, "%s is not captured; capture('both') captures both",
+                     mpy_stream_names[choice]);
         return -1;
     }
     if (choice == 2 && !self->options.merge) {

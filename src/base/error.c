@@ -119,7 +119,7 @@ static const struct {
     {EACCES, "; the user of this process may not do this there: choose another directory or mode"},
     {EROFS, "; choose a directory on a file system that can be written"},
     {ENOTDIR, "; a component of the path is no directory"},
-    {ENOENT, "; create the directory first, or name one that exists"},
+    {ENOENT, "; it must exist already: create it, or name another"},
     {EMFILE, "; this process has too many open files: close some, or raise RLIMIT_NOFILE"},
     {ENFILE, "; the system has too many open files"},
     {ENAMETOOLONG, "; choose a shorter name"},

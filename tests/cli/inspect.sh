@@ -204,6 +204,8 @@ check O4_what_stood_before_damage_is_shown '
     json "len(d) == 1" && head -c $((n - 3)) $base/plain.pkl >$base/short.pkl && status 1 $mayfly inspect $base/short.pkl && says "short.pkl: " &&
     : >$base/nothing.pkl && status 1 $mayfly inspect $base/nothing.pkl && says "empty" &&
     status 1 $mayfly inspect --disassemble $base/short.pkl && prints "PROTO" && says "short.pkl: byte"'
+check O4_of_what_is_no_pickle_it_is_asked_whether_it_is_one '
+    printf "name,days\n" >$base/table.csv && status 1 $mayfly inspect $base/table.csv && says "is it a pickle?" && status 1 $mayfly inspect $base/half.pkl && ! says "is it a pickle?"'
 check O4_controls_never_reach_the_terminal '
     printf "c\033[31mos\nsys\033]0;x\007\rtem\302\233\342\200\256\n(S\"\\\\x1b\\\\x9b\"\ntR(\033" >$base/control.pkl &&
     printf "(I\033[31m\n." >$base/control3.pkl &&

@@ -57,17 +57,19 @@ def blocks():
 
 
 def said(path):
-    """An example's first comment, in one line."""
+    """An example's first comment: what it says in one line, and what is indented in it, how it is called."""
     comment = re.match(r"/\*(.*?)\*/", path.read_text(), re.S)[1]
     lines = [re.sub(r"^ ?\* ?", "", line).rstrip() for line in comment.split("\n")]
-    return " ".join(line.strip() for line in lines if line and not line.startswith("SPDX")
-                    and not line.strip().startswith("SPDX")).strip()
+    lines = [line for line in lines if line and not line.strip().startswith("SPDX")]
+    calls = [line.strip() for line in lines if line.startswith("    ")]
+    return " ".join(line.strip() for line in lines if not line.startswith("    ")), calls
 
 
 @dataclass
 class Recipe:
     name: str
     text: str
+    calls: list
     python: list
 
     @property
@@ -75,17 +77,61 @@ class Recipe:
         first = re.split(r"[:.;]", self.text)[0].strip()
         return first if len(first) < 70 else self.name.replace("_", " ").capitalize()
 
+    @property
+    def about(self):
+        """What stands behind the heading; what the documents are stands on the first page."""
+        rest = self.text.removeprefix(self.heading + ":").strip()
+        rest = f"As in {rest}" if NAMED.match(rest) else rest[:1].upper() + rest[1:]
+        return rest
+
 
 def recipes():
     found = list(blocks())
     for path in sorted((ROOT / "examples").glob("*.c")):
-        text = said(path)
+        text, calls = said(path)
         named = NAMED.findall(text)
-        yield Recipe(path.stem, text, [b for b in found if any(b.is_named(d, w) for d, w in named)])
+        yield Recipe(path.stem, text, calls, [b for b in found if any(b.is_named(d, w) for d, w in named)])
+
+
+# In the order in which they are looked for; one that is in none of these fails the build.
+GROUPS = {
+    "Files and directories": "files directories file_handles spooled text locations low_level secret limits",
+    "Until everything is done, or nothing": "atomic_write workspace manager hand_over archive nothing_left processes",
+    "Output, caches and tables": "capture capture_large cache cache_values chunks chunk_statistics batches by_hand",
+    "Data": "dump_load values pickles pickle_streams python_objects session session_kept serialization_benchmark",
+    "Source": "source_code source_buffer source_names",
+    "Tests and measuring": "testing testing_by_hand performance",
+}
+
+# What a reader of the cookbook has to know first.
+ABOUT = """What four guides to Python's tempfile and to dill.temp do, in C, for shells, and in Python as it stands
+there, side by side; all of it is run by the tests. The guides, which the recipes name and of which the
+Python is, are tempfile-guide.md, tempfile-deep-dive.md, tempfile-overview.md and dill-temp.md; they
+lie in tests/python/documents of the source.
+"""
+SHARED = f"""{title("What the examples in C share", "-")}
+``try(...)`` ends the program with the error's sentence if a call has failed, ``expect(...)`` says what must
+be so. They are in example.h, which stands beside the examples:
+
+.. literalinclude:: /examples/example.h
+   :language: c
+   :start-at: #include
+   :end-before: #endif
+"""
+EXAMPLE = ":doc:`try and expect <index>` are in example.h.\n\n"
 
 
 RUN = "As it stands, run by ``python3 -m mayfly script.py`` or after ``mayfly.install()``.\n\n"
 RUN_DILL = "As it stands, run by ``python3 -m mayfly --dill script.py`` or after ``mayfly.install(dill=True)``.\n\n"
+
+
+def grouped(found):
+    """[(heading, [names])] of all recipes."""
+    groups = {heading: names.split() for heading, names in GROUPS.items()}
+    odd = {recipe.name for recipe in found} ^ {name for names in groups.values() for name in names}
+    if odd:
+        raise SystemExit(f"cookbook: GROUPS and the examples differ in {', '.join(sorted(odd))}")
+    return groups.items()
 
 
 def tab(name, body):
@@ -93,8 +139,12 @@ def tab(name, body):
 
 
 def page(recipe, names):
-    out = [title(recipe.heading), names.inline(recipe.text) + "\n"]
-    out.append(tab("C", f".. literalinclude:: /examples/{recipe.name}.c\n   :language: c\n"
+    about = NAMED.sub(lambda found: f":doc:`{found[1]}.md <index>`" + found[2], names.inline(recipe.about))
+    out = [title(recipe.heading), about + "\n"]
+    if recipe.calls:
+        out.append(".. code-block:: text\n\n" + indented("\n".join(recipe.calls)) + "\n")
+    shares = '"example.h"' in (ROOT / "examples" / f"{recipe.name}.c").read_text()
+    out.append(tab("C", f"{EXAMPLE if shares else ''}.. literalinclude:: /examples/{recipe.name}.c\n   :language: c\n"
                         "   :start-at: #include"))
     if (ROOT / "examples" / "shell" / f"{recipe.name}.sh").exists():
         out.append(tab("Shell", f".. literalinclude:: /examples/shell/{recipe.name}.sh\n"

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 
-SHOWN = ["index", "tutorial-c", "cookbook/files", "cookbook/source_code", "api/file", "api/source",
+SHOWN = ["index", "tutorial-c", "cookbook/index", "cookbook/files", "cookbook/source_code", "api/file", "api/source",
          "python/tempfile", "python/temp", "tempfile", "command", "guarantees", "benchmarks"]
 # Pages are put into frames of the width, one after the other: Chromium has no window below 500.
 MEASURE = """<body style="margin:0"><pre id="out"></pre><script>

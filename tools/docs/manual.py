@@ -54,7 +54,9 @@ def declared(kind, name):
 
 def prototype(function):
     parameters = [declared(kind, name) for kind, name in function.parameters]
-    arguments = "\n".join(f".Fa {mdoc.word(p)}" for p in parameters)
+    # A pointer to a function is given in parts, between which a line may end.
+    arguments = "\n".join(" ".join([".Fa", *map(mdoc.word, p.split(", "))]) for p in parameters)
+    arguments = re.sub(r'\)"$', r')\\&"', arguments, flags=re.M)  # no trailing delimiter
     return f".Ft {mdoc.word(function.result)}\n.Fo {function.name}\n{arguments}\n.Fc"
 
 

@@ -133,9 +133,11 @@ def svg(name, groups):
 
 def page():
     out = ["# Benchmarks\n", "How many times as fast as each peer mayfly is: a bar to the right of the line "
-           "at 1 means faster, to the left slower. One run of `make bench`, in which the contenders took "
-           "turns, on a noisy machine of two processors; the tables behind the plots have all of it, and the "
-           "command that made them.\n"]
+           "at 1 means faster, to the left slower. Behind what is measured stands mayfly's own time. *Raw calls* "
+           "are the same system calls without a library; *glibc* is its mkstemp, tmpfile and mkdtemp, *CPython* "
+           "its tempfile or pickle, *Rust* the crate tempfile or, for pickles, serde-pickle. One run of "
+           "`make bench`, in which the contenders took turns, on a noisy machine of two processors; the tables "
+           "behind the plots have all of it, and the command that made them.\n"]
     for name, source, groups in PLOTS:
         if not (ROOT / "bench" / f"{source}.md").exists():
             continue  # not measured yet

@@ -211,8 +211,19 @@ class Stubs:
             for alias in node.names:
                 for found in self.find(node.module, alias.name):
                     yield from self.one(found, module, alias.asname or alias.name)
+                    yield from self.given(found[0], node.module, alias.asname or alias.name)
         elif isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_"):
             yield from self.one([node], module, node.name)
+
+    def given(self, function, private, name):
+        """What a function gives, where its class has no name of its own that is public: its members."""
+        kind = getattr(function, "returns", None)
+        kind = kind.value if isinstance(kind, ast.Subscript) else kind
+        for found in self.find(private, kind.id) if isinstance(kind, ast.Name) else []:
+            path = f"mayfly.{private}.{kind.id}"
+            members = self.members(found[0], path, f"{name}.", lambda member: self.docs.get(f"{path}.{member}"))
+            yield indented("What it gives is a file with all that one has, and:\n")
+            yield from members
 
     def find(self, module, name):
         found = [n for n in self.trees[module].body if getattr(n, "name", None) == name]
@@ -227,16 +238,16 @@ class Stubs:
         if kind == "class":
             yield from self.members(nodes[0], f"{module}.{name}")
 
-    def members(self, node, path):
+    def members(self, node, path, before="", shown=lambda member: True):
         done = set()
         for member in node.body:
             name = getattr(member, "name", None) or getattr(getattr(member, "target", None), "id", "_")
-            if name.startswith("_") or name in done:
+            if name.startswith("_") or name in done or not shown(name):
                 continue
             done.add(name)
             is_method = isinstance(member, ast.FunctionDef) and not member.decorator_list
             kind = "method" if is_method else "attribute"
-            head = name + (self.arguments(member) if is_method else "")
+            head = before + name + (self.arguments(member) if is_method else "")
             yield indented(f".. py:{kind}:: {head}\n")
             yield indented(indented(docstring(self.docs.get(f"{path}.{name}", "")))) + "\n"
 
@@ -270,7 +281,7 @@ def command(entry_, paragraphs):
     summary = entry_["summary"][0].upper() + entry_["summary"][1:] + "."
     out = [f"### mayfly {entry_['name']}", f"```{{code-block}} text\n{usage}\n```", escape_markdown(summary)]
     for kind, text in paragraphs:
-        out.append(f"```{{code-block}} sh\n{text}\n```" if kind == "code" else escape_markdown(text))
+        out.append(f"```{{code-block}} sh\n{text}\n```" if kind == "code" else with_options(text))
     if entry_["options"]:
         rows = ["| option | what it does |", "| --- | --- |"]
         for option in entry_["options"]:
@@ -279,6 +290,12 @@ def command(entry_, paragraphs):
             rows.append(f"| `{flags}` | {escape_markdown(option['help'])} |")
         out.append("\n".join(rows))
     return "\n\n".join(out) + "\n"
+
+
+def with_options(text):
+    """Prose in which options stand, each a word that is not broken."""
+    parts = re.split(r"((?<![\w-])--[a-z][a-z-]*)", text)
+    return "".join(f"`{part}`" if i % 2 else escape_markdown(part) for i, part in enumerate(parts))
 
 
 def escape_markdown(text):

@@ -7,6 +7,7 @@
 BUILD is a build of mayfly with all three faces; the site is BUILD/site/html/index.html. A warning is an
 error, and so is a link that leads nowhere.
 """
+import html
 import html.parser
 import json
 import os
@@ -31,7 +32,8 @@ import importlib, inspect, json, sys
 docs = {}
 def note(path, thing):
     said = getattr(thing, "__doc__", None) or ""
-    docs[path] = inspect.cleandoc("" if said == type(thing).__doc__ else said)  # not what dict says of itself
+    said = "" if said == type(thing).__doc__ else said  # not what dict says of itself
+    docs[path] = said if inspect.ismodule(thing) else inspect.cleandoc(said)  # code further in stays so
 for module in sys.argv[1:]:
     found = importlib.import_module(module)
     note(module, found)
@@ -57,9 +59,11 @@ def toctree(names, depth=1):
 def stage_api(folder, found, names):
     for header in found:
         write(folder / "api" / f"{header.name}.rst", rst.header_page(header, names))
-    rows = "\n".join(f"``<{h.include}>``\n   :doc:`{h.name}`: {names.inline(h.summary)}." for h in found)
+    rows = "\n".join(f":doc:`{h.include} <{h.name}>`\n   {names.inline(h.summary)}." for h in found)
     hidden = toctree([h.name for h in found]).replace(":maxdepth: 1", ":hidden:")
-    write(folder / "api" / "index.rst", f"{rst.title('API in C')}\n{rows}\n\n{hidden}")
+    write(folder / "api" / "index.rst", f"{rst.title('API in C')}\nEach header is the manual of its part. "
+          "tempfile-guide.md and dill-temp.md, which some name, are guides of the :doc:`cookbook </cookbook/index>`."
+          f"\n\n{rows}\n\n{hidden}")
 
 
 def page_name(module):
@@ -70,7 +74,7 @@ def stage_python(folder, build):
     stubs = ROOT / "python" / "mayfly"
     modules = rst.stub_modules(stubs)
     python = re.search(r"^python *= *(.*)$", (build / "python" / "built-for").read_text(), re.M)[1]
-    paths = ["mayfly" if m == "__init__" else f"mayfly.{m}" for m in modules]
+    paths = ["mayfly._core"] + ["mayfly" if m == "__init__" else f"mayfly.{m}" for m in modules]
     docs = json.loads(subprocess.run(
         [python, "-c", DOCSTRINGS, *paths], check=True, capture_output=True, text=True,
         env={**os.environ, "PYTHONPATH": str(build / "python")}).stdout)
@@ -86,9 +90,9 @@ def stage_cookbook(folder, names):
     recipes = list(cookbook.recipes())
     for recipe in recipes:
         write(folder / "cookbook" / f"{recipe.name}.rst", cookbook.page(recipe, names))
+    groups = "\n".join(f"{rst.title(heading, '-')}\n{toctree(names)}" for heading, names in cookbook.grouped(recipes))
     write(folder / "cookbook" / "index.rst",
-          f"{rst.title('Cookbook')}\nEach example of the documents in C, for shells and in Python, side by "
-          f"side. All of them are run by the tests.\n\n{toctree([r.name for r in recipes])}")
+          f"{rst.title('Cookbook')}\n{cookbook.ABOUT}\n{groups}\n{cookbook.SHARED}")
 
 
 def capital(text):
@@ -136,6 +140,30 @@ def stage_dark(folder):
           f'body:not([data-theme="light"]) {{{found[1]}}}\n}}\n')
 
 
+def labelled(table):
+    """A table as a telephone needs it: cells that tell their column, names that break at a "_"."""
+    heads = [re.sub("<[^>]*>", "", head) for head in re.findall(r"<th\b[^>]*>(.*?)</th>", table[0], re.S)]
+
+    def cell(column, found):
+        none = ' class="none"' if re.sub("<[^>]*>", "", found[1]).strip() in ("", "-") else ""
+        label = f' data-label="{html.escape(heads[column])}"' if 0 < column < len(heads) in (3, 4) else ""
+        inside = re.sub(r'(?<=<span class="pre">)[^<]*', lambda name: name[0].replace("_", "_<wbr>"), found[1])
+        return f"<td{none}{label}>{inside}</td>"
+
+    def row(found):
+        columns = iter(range(len(heads)))
+        return re.sub(r"<td\b[^>]*>(.*?)</td>", lambda one: cell(next(columns, 0), one), found[0], flags=re.S)
+    return re.sub(r"<tr\b.*?</tr>", row, table[0], flags=re.S)
+
+
+def label_tables(folder):
+    for path in folder.rglob("*.html"):
+        text = path.read_text()
+        made = re.sub(r'<table class="docutils.*?</table>', labelled, text, flags=re.S)
+        if made != text:
+            path.write_text(made)
+
+
 class Page(html.parser.HTMLParser):
     def __init__(self, path):
         super().__init__()
@@ -177,6 +205,7 @@ def main():
                           env={**os.environ, "MAYFLY_VERSION": version})
     if done.returncode != 0:
         return done.returncode
+    label_tables(site / "html")
     dead = sorted(set(dead_links(site / "html")))
     print("\n".join(dead[:50]) if dead else f"{site / 'html' / 'index.html'}: every link leads somewhere")
     return 1 if dead else 0
