@@ -128,6 +128,18 @@ struct mfi_builder {
     int (*why)(void *c, const char **ret);             /* the code and the reason */
 };
 
+/* The members of a builder whose functions have these names. */
+#define MFI_BUILT_BY_THEIR_NAMES                                                                   \
+    .none = make_none, .boolean = make_bool, .integer = make_int, .long_bytes = make_long,         \
+    .long_text = make_long_text, .number = make_float, .str = make_str, .old_str = make_old_str,   \
+    .bytes = make_bytes, .bytearray = make_bytearray, .list = make_list, .tuple = make_tuple,      \
+    .dict = make_dict, .set = make_set, .frozenset = make_frozenset, .append = append_items,       \
+    .set_items = set_items, .add_items = add_items, .global = make_global,                         \
+    .extension = make_extension, .reduce = make_call, .newobj = make_newobj,                       \
+    .instance = make_instance, .build = build, .persistent = make_persistent,                      \
+    .buffer = make_buffer, .readonly = make_readonly, .hold = hold, .recall = recall,              \
+    .drop = drop, .stored = stored, .why = why
+
 /* What is not worth inlining (decode.c). */
 MFI_COLD int mfi_decode_fail(struct mfi_decoder *d, const struct mfi_cursor *k, int code,
                              const char *format, ...) MFI_PRINTF(4, 5);

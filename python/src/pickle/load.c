@@ -135,41 +135,7 @@ static int why(void *c, const char **ret) {
     return MAYFLY_E_PICKLE;
 }
 
-static const struct mfi_builder objects = {
-    .none = make_none,
-    .boolean = make_bool,
-    .integer = make_int,
-    .long_bytes = make_long,
-    .long_text = make_long_text,
-    .number = make_float,
-    .str = make_str,
-    .old_str = make_old_str,
-    .bytes = make_bytes,
-    .bytearray = make_bytearray,
-    .list = make_list,
-    .tuple = make_tuple,
-    .dict = make_dict,
-    .set = make_set,
-    .frozenset = make_frozenset,
-    .append = append_items,
-    .set_items = set_items,
-    .add_items = add_items,
-    .global = make_global,
-    .extension = make_extension,
-    .reduce = make_call,
-    .newobj = make_newobj,
-    .instance = make_instance,
-    .build = build,
-    .persistent = make_persistent,
-    .buffer = make_buffer,
-    .readonly = make_readonly,
-    .hold = hold,
-    .recall = recall,
-    .drop = drop,
-    .stored = stored,
-    .fold = fold,
-    .why = why,
-};
+static const struct mfi_builder objects = {MFI_BUILT_BY_THEIR_NAMES, .fold = fold};
 
 /* ---- one pickle ------------------------------------------------------------------------------ */
 
