@@ -107,7 +107,7 @@ int mfi_trust_read(const char *path, const mayfly_load_source_options *options,
         return mfi_fail(error, -ELOOP, operation, path,
                         "it is a symbolic link; load what it leads to by its own name");
     if (fd < 0)
-        return mfi_fail_call(error, fd, "openat", path, -1);
+        return mfi_fail_input(error, fd, path);
     r = mfi_sys.fstat(fd, &st);
     if (r < 0)
         return mfi_fail_call(error, r, "fstat", path, -1);
