@@ -94,7 +94,8 @@ static PyObject *carry_out(PyObject *object, PyObject *const *args, Py_ssize_t n
         return NULL;
     }
     const unsigned flags =
-        (overwrite ? 0u : (unsigned)MAYFLY_NOCLOBBER) | (durable ? (unsigned)MAYFLY_DURABLE : 0u);
+        (overwrite ? 0u : (unsigned)MAYFLY_NOCLOBBER) |
+        (durable ? (unsigned)MAYFLY_DURABLE : (unsigned)MAYFLY_CONSISTENT); /* as replace() */
     struct mpy_held *self = mpy_held_enter(object);
     if (self == NULL)
         return NULL;
