@@ -427,6 +427,37 @@ static void P2_who_opens_a_new_one_a_moment_later_has_the_same(void **state) {
     mft_ok(mayfly_remove_tree(mft_path("new"), NULL, NULL, &mft_error));
 }
 
+/* ---- waiting that is interrupted ------------------------------------------------------------- */
+
+static int interrupted(int fd, int64_t at, int how) {
+    if (how != MFI_LOCK_HEED)
+        return mfi_sys_real.lock_byte(fd, at, how);
+    mfi_sys = mfi_sys_real;
+    return -EINTR;
+}
+
+static int make_one(void *context, char **ret, size_t *ret_size, mayfly_error *error) {
+    (void)context, (void)error;
+    *ret = strdup("1");
+    *ret_size = 1;
+    return *ret == NULL ? -ENOMEM : 0;
+}
+
+static void P2_who_waits_and_is_interrupted_can_go_on(void **state) {
+    (void)state;
+    char *data = NULL;
+    size_t size = 0;
+    mayfly_auto(mayfly_cache) cache = open_cache(NULL);
+    mfi_sys.lock_byte = interrupted;
+    mft_fails(-EINTR, mayfly_cache_get_or_compute(cache, "a", 1, make_one, NULL, NULL, &data, &size,
+                                                  &mft_error));
+    assert_null(data);
+    assert_int_equal(
+        mayfly_cache_get_or_compute(cache, "a", 1, make_one, NULL, NULL, &data, &size, &mft_error),
+        0);
+    free(data);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         MFT(P2_64_processes_and_random_kills_never_give_a_wrong_value),
@@ -434,6 +465,7 @@ int main(void) {
         MFT(P2_every_refused_call_is_told_and_does_no_harm),
         MFT(P2_a_temporary_cache_that_fails_leaves_nothing),
         MFT(P2_who_opens_a_new_one_a_moment_later_has_the_same),
+        MFT(P2_who_waits_and_is_interrupted_can_go_on),
     };
     return MFT_MAIN(tests);
 }
