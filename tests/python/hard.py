@@ -76,6 +76,15 @@ def D1_several_threads_may_remove_one_directory():
 
 
 @case
+def F4_several_threads_may_use_one_spool():
+    for _ in range(50):
+        spool = tempfile.SpooledTemporaryFile(max_size=100_000)
+        at_once(lambda: spool.write(b"y" * 1_000_000), spool.rollover, spool.read, spool.fileno,
+                spool.close)
+        spool.close()
+
+
+@case
 def P1_of_a_commit_and_an_abort_at_once_one_counts():
     with tempfile.TemporaryDirectory() as directory:
         target = os.path.join(directory, "target")
