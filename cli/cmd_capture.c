@@ -10,6 +10,8 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -47,11 +49,36 @@ static int open_target(struct target *target, mayfly_error *error) {
     return EXIT_OK;
 }
 
+/* Where a path leads, of which the last part need not be there. New memory; NULL: nowhere. */
+static char *place_of(const char *path) {
+    char *place = realpath(path, NULL);
+    if (place != NULL)
+        return place;
+    const char *slash = strrchr(path, '/');
+    char *dir = slash == NULL ? strdup(".") : strndup(path, (size_t)(slash - path) + 1);
+    char *above = dir == NULL ? NULL : realpath(dir, NULL);
+    if (above != NULL && asprintf(&place, "%s/%s", above, slash == NULL ? path : slash + 1) < 0)
+        place = NULL;
+    free(above);
+    free(dir);
+    return place;
+}
+
+/* Also by two names: "log" and "./log". */
+static int same_path(const char *one, const char *other) {
+    char *first = place_of(one), *second = place_of(other);
+    const int same =
+        strcmp(one, other) == 0 || (first != NULL && second != NULL && strcmp(first, second) == 0);
+    free(first);
+    free(second);
+    return same;
+}
+
 /* Both on one terminal, say: then they are shown in the order in which they were written. */
 static int same_place(const struct target *targets) {
     struct stat out, err;
     if (targets[OUT].path != NULL && targets[ERR].path != NULL)
-        return strcmp(targets[OUT].path, targets[ERR].path) == 0;
+        return same_path(targets[OUT].path, targets[ERR].path);
     return targets[OUT].path == NULL && targets[ERR].path == NULL && fstat(1, &out) == 0 &&
            fstat(2, &err) == 0 && out.st_dev == err.st_dev && out.st_ino == err.st_ino;
 }

@@ -3,6 +3,7 @@
  * mayfly chunks: a CSV file in temporary pieces, and a command on each.
  */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -25,6 +26,7 @@ struct run {
     int signal; /* that asked us to end; 0: none */
     int status;
     uint64_t made, rows, failed;
+    uint64_t told; /* of so many the path, or what else is printed, has arrived */
     uint64_t damaged, left_out;
 };
 
@@ -100,8 +102,14 @@ static void print_chunk(struct run *run, const mayfly_chunk *chunk) {
     if (run->print_json || !run->print_none)
         printf("%s\n", line != NULL ? line : chunk->path);
     mayfly_free(line);
-    if (fflush(stdout) != 0)
-        run->stop = 1;
+    if (fflush(stdout) == 0) {
+        run->told++;
+        return;
+    }
+    /* A reader that has had enough (head -1) has what it was told of. */
+    if (errno != EPIPE || run->told == 0)
+        run->status = cli_say(EXIT_FAILED, "standard output: %s", strerror(errno));
+    run->stop = 1;
 }
 
 /* Makes the next chunk and starts its command, or prints its path. */
@@ -155,7 +163,7 @@ static void run_all(struct run *run) {
 
 static int finish(struct run *run) {
     mayfly_error error;
-    if (run->keep && run->status == EXIT_OK && run->signal == 0 &&
+    if (run->keep && run->made > 0 && run->status == EXIT_OK && run->signal == 0 &&
         mayfly_chunks_keep(run->chunks, &error) < 0)
         run->status = cli_say(EXIT_FAILED, "%s", error.message);
     if (mayfly_chunks_close(&run->chunks, &error) < 0)

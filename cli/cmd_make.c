@@ -106,20 +106,21 @@ static int print_paths(const struct make *make, char **paths, int json) {
     const uint32_t permissions = make->options.permissions != 0 ? make->options.permissions
                                                                 : (make->directory ? 0700 : 0600);
     (void)snprintf(mode, sizeof mode, "%04o", (unsigned)permissions);
-    json_t *list = json_array();
+    json_t *list = json ? json_array() : NULL;
     for (uint64_t i = 0; i < make->count; i++) {
-        if (json)
-            (void)json_array_append_new(list,
-                                        json_pack("{s:s, s:s, s:s}", "path", paths[i], "mode", mode,
-                                                  "kind", make->directory ? "directory" : "file"));
-        else
+        if (!json)
             printf("%s\n", paths[i]);
+        else if (json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "path", paths[i], "mode",
+                                                       mode, "kind",
+                                                       make->directory ? "directory" : "file")) < 0)
+            break;
     }
-    if (!json) {
-        json_decref(list);
+    if (!json)
         return EXIT_OK;
-    }
-    json_t *result = make->count == 1 ? json_incref(json_array_get(list, 0)) : json_incref(list);
+    json_t *result = json_array_size(list) < make->count ? NULL
+                     : make->count == 1                  ? json_array_get(list, 0)
+                                                         : list;
+    (void)json_incref(result);
     json_decref(list);
     return cli_print_json(result);
 }
@@ -136,10 +137,10 @@ static int make_all(const struct make *make, int json) {
     int status = EXIT_FAILED;
     if (r == 0) {
         status = print_paths(make, paths, json);
-        if (fflush(stdout) != 0) {
-            take_back(make, paths, (size_t)made); /* nobody was told of them */
+        if (fflush(stdout) != 0)
             status = cli_say(EXIT_FAILED, "standard output cannot be written; nothing was made");
-        }
+        if (status != EXIT_OK)
+            take_back(make, paths, (size_t)made); /* nobody was told of them */
         clearerr(stdout);
     } else {
         take_back(make, paths, (size_t)made);

@@ -64,12 +64,12 @@ static int list_candidate(const char *reason, const char *path, int code, void *
 }
 
 static int show_all(mayfly_place place, const char *near, int json) {
-    mayfly_error error;
+    mayfly_error error = {.code = 0};
     json_t *list = json ? json_array() : NULL;
     if (mayfly_where_candidates(place, near, json ? list_candidate : print_candidate, list,
                                 &error) < 0) {
         json_decref(list);
-        return cli_say(EXIT_FAILED, "%s", error.message);
+        return error.code == 0 ? cli_print_json(NULL) : cli_say(EXIT_FAILED, "%s", error.message);
     }
     return json ? cli_print_json(list) : EXIT_OK;
 }

@@ -29,7 +29,7 @@ static int bring(mayfly_workspace *work, const char *option, const char *path,
         return mayfly_workspace_copy_in(work, path, NULL, error);
     if (strcmp(option, "link") == 0)
         return mayfly_workspace_link_in(work, path, NULL, error);
-    return mayfly_workspace_carry_out(work, last_component(path), path, 0, error);
+    return mayfly_workspace_carry_out(work, last_component(path), path, MAYFLY_CONSISTENT, error);
 }
 
 static int prepare(mayfly_workspace **work, const struct cli_values *values) {

@@ -73,7 +73,7 @@ int cli_place(const struct cli_values *values, mayfly_place *ret);
 int cli_say(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int cli_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Writes a JSON value (and frees it) or says what is wrong. */
+/* Writes a JSON value (and frees it) or says what is wrong; NULL: a text in it was not UTF-8. */
 struct json_t;
 int cli_print_json(struct json_t *value);
 

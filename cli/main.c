@@ -4,7 +4,9 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "command.h"
 
@@ -410,7 +412,7 @@ static size_t distance(const char *one, const char *other) {
 
 static int unknown(const char *name) {
     const char *nearest = NULL;
-    size_t best = 3;
+    size_t best = strlen(name) < 3 ? strlen(name) : 3; /* not all of it may be another */
     for (const struct cli_command *command = cli_commands; command->name != NULL; command++) {
         const size_t d = distance(name, command->name);
         if (d < best) {
@@ -430,8 +432,18 @@ static int finish(int status) {
     return status;
 }
 
+/* Started with a standard stream closed, this command would open its own files under the number of
+ * it, and what is said there would be written into them. What stands there instead fails as the
+ * closed one did, and a command that is run finds it closed again. */
+static void hold_standard_streams(void) {
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
+            (void)open("/dev/null", (fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) | O_CLOEXEC);
+}
+
 int main(int argc, char **argv) {
     struct cli_values values;
+    hold_standard_streams();
     /* Where the handlers cannot be had, the lease is left. */
     (void)mayfly_keep_on_signals(MAYFLY_ON_USUAL, NULL);
     if (argc < 2)

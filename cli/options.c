@@ -228,6 +228,9 @@ int cli_place(const struct cli_values *values, mayfly_place *ret) {
 }
 
 int cli_print_json(json_t *value) {
+    if (value == NULL)
+        return cli_say(EXIT_FAILED, "a path is not UTF-8, which JSON has no words for; without "
+                                    "--json it is printed as it is");
     const int r = json_dumpf(value, stdout, JSON_INDENT(2));
     json_decref(value);
     return r == 0 && fputc('\n', stdout) != EOF ? EXIT_OK

@@ -188,6 +188,8 @@ typedef int mayfly_cache_compute(void *context, char **ret, size_t *ret_size, ma
  *
  * Ownership: the caller frees *ret.
  * Errors:    what `compute` returns; as mayfly_cache_get; -ENOENT the cache is gone
+ *            -EINTR  while another one computes, a signal handler was called that was installed
+ *                    without SA_RESTART: ask again to go on waiting
  * Safety:    thread any | fork any (a child that `compute` forks, and that neither executes another
  *            program nor ends, lets others wait if this process is killed) | signal no
  * Since:     0.1 (contract P2) */

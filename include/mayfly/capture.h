@@ -73,7 +73,7 @@ typedef enum mayfly_capture_full {
  *
  * It is called by a thread of the library's, in which signals are blocked, one call at a time. It
  * must neither end the capture nor print to a stream that is captured, whose reader it holds up:
- * mayfly_capture_original is the way out. */
+ * mayfly_capture_original is the way out. Nor can it ask for the text (-EDEADLK). */
 typedef void mayfly_capture_line(void *context, unsigned stream, const char *line, size_t size);
 
 /* Zero and NULL mean the default. Sizes are for each stream, or for both when they are merged. */
@@ -143,6 +143,7 @@ MAYFLY_API void mayfly_capture_auto(mayfly_capture **capture);
  *
  * Ownership: the handle's, until the next such call for the stream, or until it is closed.
  * Errors:    -EINVAL  the stream is not captured, or both are and apart
+ *            -EDEADLK on_line asks, for which the text would have to wait
  *            -ENOMEM, -EIO
  *            MAYFLY_E_FORKED in a forked child
  * Safety:    thread one-object | fork: MAYFLY_E_FORKED in the child | signal no

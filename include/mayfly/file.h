@@ -400,6 +400,8 @@ typedef struct mayfly_persist_result {
  *            MAYFLY_E_REPLACED   another file has its name
  *            -EPERM, -EACCES     MAYFLY_PRESERVE and not all can be set; the message says what
  *            -EISDIR             the target is a directory
+ *            -EINVAL             it is a device, a pipe or a socket, or a link to one or to a
+ *                                descriptor (/dev/stdout); or there is no file's name
  *            -ENOTSUP            a secret file
  *            -ENOSPC, -EDQUOT, -EIO, -EROFS, -ENOENT, ... ; MAYFLY_E_FORKED
  *            With MAYFLY_DURABLE, a failing fsync(2) of the directory is returned although the

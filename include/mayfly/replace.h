@@ -74,7 +74,9 @@ typedef struct mayfly_replace_result {
  * Errors:    -ELOOP, -EMLINK, -EEXIST   as the options say, now already
  *            -ENOENT                    its directory does not exist
  *            -EISDIR                    it is a directory
- *            -EINVAL                    no file's name, or options that exclude each other
+ *            -EINVAL                    no file's name, or options that exclude each other; it
+ *                                       is a device, a pipe or a socket, or a link to one or to
+ *                                       a descriptor (/dev/stdout): write to it instead
  *            as mayfly_temporary_file
  * Safety:    thread any | fork any | signal no
  * Since:     0.1 (contract P1; rename(2), g_file_set_contents_full) */

@@ -31,17 +31,17 @@ static void end_wish(struct wish *w) {
 }
 
 static int read_inputs(struct wish *w) {
-    PyObject *list = PySequence_Fast(w->inputs, "batches() needs a sequence of paths");
+    PyObject *list = PySequence_Tuple(w->inputs); /* a path's __fspath__ may change a list */
     if (list == NULL)
         return -1;
-    w->count = (size_t)PySequence_Fast_GET_SIZE(list);
+    w->count = (size_t)PyTuple_GET_SIZE(list);
     w->paths = calloc(w->count + 1, sizeof *w->paths);
     w->texts = calloc(w->count + 1, sizeof *w->texts);
     int r = w->paths == NULL || w->texts == NULL ? -1 : 0;
     if (r < 0)
         PyErr_NoMemory();
     for (size_t i = 0; r == 0 && i < w->count; i++) {
-        r = mpy_text_from(PySequence_Fast_GET_ITEM(list, (Py_ssize_t)i), &w->paths[i]);
+        r = mpy_text_from(PyTuple_GET_ITEM(list, (Py_ssize_t)i), &w->paths[i]);
         w->texts[i] = w->paths[i].text;
         if (r == 0 && w->texts[i] == NULL) {
             PyErr_SetString(PyExc_TypeError, "an input is a path, not None");

@@ -347,6 +347,14 @@ static int compute(void *context, char **ret, size_t *ret_size, mayfly_error *er
     return r;
 }
 
+/* A signal came while another one computes; its handler in Python runs here. */
+static int goes_on(struct computing *c) {
+    PyEval_RestoreThread(c->released);
+    const int r = PyErr_CheckSignals();
+    c->released = PyEval_SaveThread();
+    return r == 0;
+}
+
 static PyObject *get_or_create(PyObject *object, PyObject *args, PyObject *kwargs) {
     static char *names[] = {"key", "function", "ttl", NULL};
     struct cache *self = (struct cache *)object;
@@ -364,8 +372,11 @@ static PyObject *get_or_create(PyObject *object, PyObject *args, PyObject *kwarg
     c.released = go_in(self);
     if (c.released == NULL)
         return NULL;
-    const int r = mayfly_cache_get_or_compute(self->handle, text, key_size, compute, &c, &options,
-                                              &data, &size, &error);
+    int r;
+    do
+        r = mayfly_cache_get_or_compute(self->handle, text, key_size, compute, &c, &options, &data,
+                                        &size, &error);
+    while (r == -EINTR && goes_on(&c));
     go_out(self, c.released);
     if (r == 1)
         return Py_XDECREF(c.value), from_memory(self, data, size);

@@ -218,6 +218,11 @@ static struct capture *usable(PyObject *object) {
         PyErr_SetString(PyExc_RuntimeError, "capture.__init__() was not called");
         return NULL;
     }
+    if (self->in_line == PyThread_get_thread_ident()) {
+        PyErr_SetString(PyExc_RuntimeError,
+                        "on_line cannot use its own capture, but for original()");
+        return NULL;
+    }
     return mpy_gate_enter(&self->gate) < 0 ? NULL : self;
 }
 

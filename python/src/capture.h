@@ -26,6 +26,7 @@ struct capture {
     PyObject *texts[STREAMS]; /* fd=False: where the text is, also after the end */
     struct place places[STREAMS];
     PyInterpreterState *interpreter;
+    unsigned long in_line; /* the thread that is in on_line; 0: none */
     unsigned streams;
     char fd, going_on;
 };

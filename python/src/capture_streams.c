@@ -141,6 +141,7 @@ void mpy_capture_on_line(void *context, unsigned stream, const char *line, size_
     if (thread == NULL)
         return;
     PyEval_RestoreThread(thread);
+    self->in_line = PyThread_get_thread_ident();
     PyObject *text = PyUnicode_Decode(line, (Py_ssize_t)size, mpy_capture_encoding(self),
                                       mpy_capture_errors(self));
     PyObject *done = text == NULL ? NULL
@@ -150,6 +151,7 @@ void mpy_capture_on_line(void *context, unsigned stream, const char *line, size_
         PyErr_WriteUnraisable(self->on_line);
     Py_XDECREF(done);
     Py_XDECREF(text);
+    self->in_line = 0;
     PyThreadState_Clear(thread);
     PyThreadState_DeleteCurrent();
 }

@@ -127,20 +127,20 @@ static int init(PyObject *object, PyObject *args, PyObject *kwargs) {
  */
 
 /* What is left is an OSError about the first of it, as shutil.rmtree would raise. */
-static int tell_left(struct mpy_directory *self, const mayfly_leftovers *left, int code,
-                     mayfly_error *error) {
+static int tell_left(const struct mpy_directory *self, mayfly_dir *handle,
+                     const mayfly_leftovers *left, int code, mayfly_error *error) {
     const char *path = NULL;
     int why = 0;
     if (code != MAYFLY_E_LEFTOVER || mayfly_leftovers_get(left, 0, &path, &why) < 0 || why < -4095)
         return mpy_tell_end(self->state, code, error);
     error->code = why;
-    (void)PyOS_snprintf(error->path, sizeof error->path, "%s/%s", mayfly_dir_path(self->handle),
-                        path);
+    (void)PyOS_snprintf(error->path, sizeof error->path, "%s/%s", mayfly_dir_path(handle), path);
     (void)mpy_raise(self->state, why, error);
     return -1;
 }
 
-/* Removes, also what was to be kept; `quiet`: as ignore_cleanup_errors. */
+/* Removes, also what was to be kept; `quiet`: as ignore_cleanup_errors. Meanwhile there is no
+ * handle for another thread that wants the same. */
 static int clean(struct mpy_directory *self, int quiet) {
     if (self->handle == NULL)
         return 0;
@@ -151,14 +151,17 @@ static int clean(struct mpy_directory *self, int quiet) {
     }
     mayfly_error error;
     mayfly_leftovers *left = NULL;
+    mayfly_dir *handle = self->handle;
     int r = 0;
-    Py_BEGIN_ALLOW_THREADS r = mayfly_dir_cleanup(self->handle, &left, &error);
-    Py_END_ALLOW_THREADS const int told = r < 0 && !quiet ? tell_left(self, left, r, &error) : 0;
+    self->handle = NULL;
+    Py_BEGIN_ALLOW_THREADS r = mayfly_dir_cleanup(handle, &left, &error);
+    Py_END_ALLOW_THREADS if (r < 0) self->handle = handle; /* it can be tried again */
+    const int told = r < 0 && !quiet ? tell_left(self, handle, left, r, &error) : 0;
     mayfly_leftovers_free(&left);
     if (r < 0)
-        return told; /* it can be tried again */
+        return told;
     leave_list(self);
-    (void)mayfly_dir_close(&self->handle, NULL);
+    (void)mayfly_dir_close(&handle, NULL);
     return told;
 }
 
@@ -251,7 +254,10 @@ static PyObject *represent(PyObject *object) {
 
 static PyObject *fspath(PyObject *object, PyObject *unused) {
     (void)unused;
-    return mpy_ref(((struct mpy_directory *)object)->name);
+    PyObject *name = ((struct mpy_directory *)object)->name;
+    if (name == NULL)
+        PyErr_SetString(PyExc_AttributeError, "name");
+    return name == NULL ? NULL : mpy_ref(name);
 }
 
 static int hold(struct mpy_directory *self, int keep) {

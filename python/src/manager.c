@@ -25,6 +25,8 @@ static int init(PyObject *object, PyObject *args, PyObject *kwargs) {
 }
 
 static PyObject *take(const struct manager *self, PyObject *thing) {
+    if (thing != NULL && self->list == NULL)
+        PyErr_SetString(PyExc_RuntimeError, "Manager.__init__() was not called");
     if (thing != NULL && (self->list == NULL || PyList_Append(self->list, thing) < 0))
         Py_CLEAR(thing);
     return thing;
@@ -41,8 +43,10 @@ static PyObject *make_file(PyObject *object, PyObject *args, PyObject *kwargs) {
 }
 
 static PyObject *make_dir(PyObject *object, PyObject *args, PyObject *kwargs) {
-    const struct manager *self = (struct manager *)object;
-    return take(self, PyObject_Call(self->state->Directory, args, kwargs));
+    const struct mpy_state *state = mpy_state_of_type(Py_TYPE(object));
+    return state == NULL
+               ? NULL
+               : take((struct manager *)object, PyObject_Call(state->Directory, args, kwargs));
 }
 
 /* A file's scope ends, also one that was closed with delete_on_close=False. */

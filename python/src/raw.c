@@ -21,7 +21,10 @@ struct mpy_raw *mpy_raw_of(const struct mpy_state *state, PyObject *file) {
 
 static struct mpy_raw *own_part(PyObject *self) {
     struct mpy_state *state = mpy_state_of_type(Py_TYPE(self));
-    return state == NULL ? NULL : mpy_raw_of(state, self);
+    struct mpy_raw *raw = state == NULL ? NULL : mpy_raw_of(state, self);
+    if (raw != NULL && raw->state == NULL) /* not made by the module */
+        raw->state = state;
+    return raw;
 }
 
 /* Ends the handle. What goes wrong is raised, except that another one's file is left alone, which

@@ -136,9 +136,17 @@ static PyObject *commit(PyObject *object, PyObject *unused) {
     }
     Py_XDECREF(flushed);
     mayfly_error error;
+    mayfly_replace *handle = self->handle; /* which nobody ends meanwhile */
     int r = 0;
-    Py_BEGIN_ALLOW_THREADS r = mayfly_replace_commit(self->handle, NULL, &error);
-    Py_END_ALLOW_THREADS if (r < 0) return mpy_raise(self->state, r, &error);
+    if (handle == NULL) {
+        PyErr_SetString(PyExc_ValueError, "it was committed or aborted before");
+        return NULL;
+    }
+    self->handle = NULL;
+    Py_BEGIN_ALLOW_THREADS r = mayfly_replace_commit(handle, NULL, &error);
+    Py_END_ALLOW_THREADS self->handle = handle;
+    if (r < 0)
+        return mpy_raise(self->state, r, &error);
     PyObject *closed = close_file(self);
     if (closed == NULL || end(self) < 0) {
         Py_XDECREF(closed);

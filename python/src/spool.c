@@ -36,12 +36,26 @@ static struct spool *whole(PyObject *self) {
     return NULL;
 }
 
+/* The file is held while it works: another thread may move all to disk meanwhile. */
 static PyObject *call(const struct spool *spool, enum mpy_name name) {
-    return PyObject_CallMethodNoArgs(spool->file, spool->state->n[name]);
+    PyObject *file = mpy_ref(spool->file);
+    PyObject *result = PyObject_CallMethodNoArgs(file, spool->state->n[name]);
+    Py_DECREF(file);
+    return result;
 }
 
 static PyObject *call1(const struct spool *spool, enum mpy_name name, PyObject *argument) {
-    return PyObject_CallMethodOneArg(spool->file, spool->state->n[name], argument);
+    PyObject *file = mpy_ref(spool->file);
+    PyObject *result = PyObject_CallMethodOneArg(file, spool->state->n[name], argument);
+    Py_DECREF(file);
+    return result;
+}
+
+static PyObject *attribute(const struct spool *spool, enum mpy_name name) {
+    PyObject *file = mpy_ref(spool->file);
+    PyObject *result = PyObject_GetAttr(file, spool->state->n[name]);
+    Py_DECREF(file);
+    return result;
 }
 
 static int init(PyObject *self, PyObject *args, PyObject *kwargs) {
@@ -113,7 +127,7 @@ static int clear(PyObject *self) {
 }
 
 static int is_closed(const struct spool *spool) {
-    PyObject *closed = PyObject_GetAttr(spool->file, spool->state->n[N_closed]);
+    PyObject *closed = attribute(spool, N_closed);
     const int r = closed == NULL ? -1 : PyObject_IsTrue(closed);
     Py_XDECREF(closed);
     return r;
@@ -157,8 +171,7 @@ static PyObject *content(const struct spool *spool) {
     if (spool->binary)
         return call(spool, N_getvalue);
     PyObject *flushed = call(spool, N_flush);
-    PyObject *bytes =
-        flushed == NULL ? NULL : PyObject_GetAttr(spool->file, spool->state->n[N_buffer]);
+    PyObject *bytes = flushed == NULL ? NULL : attribute(spool, N_buffer);
     PyObject *value =
         bytes == NULL ? NULL : PyObject_CallMethodNoArgs(bytes, spool->state->n[N_getvalue]);
     Py_XDECREF(flushed);
@@ -224,14 +237,15 @@ static int roll(struct spool *spool) {
     PyObject *file = make_file(spool);
     if (file == NULL)
         return -1;
-    if (move_to(spool, file) < 0) {
+    const int r = move_to(spool, file);
+    if (r < 0 || spool->rolled) { /* by another thread meanwhile, into whose file was written */
         PyObject *type = NULL, *value = NULL, *trace = NULL;
         PyErr_Fetch(&type, &value, &trace);
         Py_XDECREF(PyObject_CallMethodNoArgs(file, spool->state->n[N_close]));
         PyErr_Clear();
         PyErr_Restore(type, value, trace);
         Py_DECREF(file);
-        return -1;
+        return r;
     }
     spool->rolled = 1;
     Py_SETREF(spool->file, file);
@@ -367,7 +381,7 @@ static PyObject *forward(PyObject *self, enum mpy_name name, PyObject *args) {
     struct spool *spool = whole(self);
     if (spool == NULL)
         return NULL;
-    PyObject *method = PyObject_GetAttr(spool->file, spool->state->n[name]);
+    PyObject *method = attribute(spool, name);
     PyObject *result = method == NULL ? NULL : PyObject_CallObject(method, args);
     Py_XDECREF(method);
     return result;
@@ -439,9 +453,7 @@ static PyObject *get_closed(PyObject *self, void *unused) {
 
 static PyObject *get_forwarded(PyObject *self, void *name) {
     struct spool *spool = whole(self);
-    return spool == NULL
-               ? NULL
-               : PyObject_GetAttr(spool->file, spool->state->n[(enum mpy_name)(uintptr_t)name]);
+    return spool == NULL ? NULL : attribute(spool, (enum mpy_name)(uintptr_t)name);
 }
 
 /* Memory has neither mode nor name: what was asked for, and None. */

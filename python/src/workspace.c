@@ -55,10 +55,10 @@ static int init(PyObject *object, PyObject *args, PyObject *kwargs) {
 static PyObject *copy_in(PyObject *object, PyObject *const *args, Py_ssize_t nargs,
                          PyObject *kwnames) {
     static const struct mpy_signature signature = {"copy_in", 2, 2, {N_source, N_name}};
-    const struct mpy_state *state = ((struct mpy_held *)object)->state;
+    const struct mpy_state *state = mpy_state_of_type(Py_TYPE(object));
     PyObject *v[2];
     mpy_auto_text source = {NULL, NULL}, name = {NULL, NULL};
-    if (mpy_parse(state, &signature, args, nargs, kwnames, v) < 0 ||
+    if (state == NULL || mpy_parse(state, &signature, args, nargs, kwnames, v) < 0 ||
         mpy_text_from(v[0], &source) < 0 || mpy_text_from(v[1], &name) < 0)
         return NULL;
     if (source.text == NULL) {
@@ -80,10 +80,10 @@ static PyObject *carry_out(PyObject *object, PyObject *const *args, Py_ssize_t n
                            PyObject *kwnames) {
     static const struct mpy_signature signature = {
         "carry_out", 2, 4, {N_name, N_target, N_overwrite, N_durable}};
-    const struct mpy_state *state = ((struct mpy_held *)object)->state;
+    const struct mpy_state *state = mpy_state_of_type(Py_TYPE(object));
     PyObject *v[4];
     mpy_auto_text name = {NULL, NULL}, target = {NULL, NULL};
-    if (mpy_parse(state, &signature, args, nargs, kwnames, v) < 0 ||
+    if (state == NULL || mpy_parse(state, &signature, args, nargs, kwnames, v) < 0 ||
         mpy_text_from(v[0], &name) < 0 || mpy_text_from(v[1], &target) < 0)
         return NULL;
     const int overwrite = mpy_truth(v[2], 1), durable = mpy_truth(v[3], 0);
@@ -94,7 +94,8 @@ static PyObject *carry_out(PyObject *object, PyObject *const *args, Py_ssize_t n
         return NULL;
     }
     const unsigned flags =
-        (overwrite ? 0u : (unsigned)MAYFLY_NOCLOBBER) | (durable ? (unsigned)MAYFLY_DURABLE : 0u);
+        (overwrite ? 0u : (unsigned)MAYFLY_NOCLOBBER) |
+        (durable ? (unsigned)MAYFLY_DURABLE : (unsigned)MAYFLY_CONSISTENT); /* as replace() */
     struct mpy_held *self = mpy_held_enter(object);
     if (self == NULL)
         return NULL;

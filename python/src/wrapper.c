@@ -110,8 +110,18 @@ static PyObject *get_attribute(PyObject *object, PyObject *name) {
     return PyObject_GetAttr(self->file, name);
 }
 
+/* Not of one that a program made by itself, or that the collector has emptied. */
+static struct wrapper *with_file(PyObject *object) {
+    struct wrapper *self = (struct wrapper *)object;
+    if (self->file != NULL && self->raw != NULL)
+        return self;
+    PyErr_SetString(PyExc_ValueError, "there is no file: NamedTemporaryFile() makes one");
+    return NULL;
+}
+
 static PyObject *iterate(PyObject *object) {
-    return PyObject_GetIter(((struct wrapper *)object)->file);
+    const struct wrapper *self = with_file(object);
+    return self == NULL ? NULL : PyObject_GetIter(self->file);
 }
 
 static PyObject *represent(PyObject *object) {
@@ -121,7 +131,10 @@ static PyObject *represent(PyObject *object) {
 
 static PyObject *fspath(PyObject *object, PyObject *unused) {
     (void)unused;
-    return mpy_ref(((struct wrapper *)object)->name);
+    PyObject *name = ((struct wrapper *)object)->name;
+    if (name == NULL)
+        PyErr_SetString(PyExc_AttributeError, "name");
+    return name == NULL ? NULL : mpy_ref(name);
 }
 
 /* ---- ends ---------------------------------------------------------------------------------------
@@ -129,8 +142,9 @@ static PyObject *fspath(PyObject *object, PyObject *unused) {
 
 static PyObject *enter(PyObject *object, PyObject *unused) {
     (void)unused;
-    struct wrapper *self = (struct wrapper *)object;
-    PyObject *entered = PyObject_CallMethodNoArgs(self->file, self->state->n[N___enter__]);
+    struct wrapper *self = with_file(object);
+    PyObject *entered =
+        self == NULL ? NULL : PyObject_CallMethodNoArgs(self->file, self->state->n[N___enter__]);
     if (entered == NULL)
         return NULL;
     Py_DECREF(entered);
@@ -139,14 +153,16 @@ static PyObject *enter(PyObject *object, PyObject *unused) {
 
 static PyObject *close_file(PyObject *object, PyObject *unused) {
     (void)unused;
-    struct wrapper *self = (struct wrapper *)object;
-    return PyObject_CallMethodNoArgs(self->file, self->state->n[N_close]);
+    struct wrapper *self = with_file(object);
+    return self == NULL ? NULL : PyObject_CallMethodNoArgs(self->file, self->state->n[N_close]);
 }
 
 /* The end of the scope removes the name also with delete_on_close=False. */
 static PyObject *exit_scope(PyObject *object, PyObject *args) {
     (void)args;
-    struct wrapper *self = (struct wrapper *)object;
+    struct wrapper *self = with_file(object);
+    if (self == NULL)
+        return NULL;
     PyObject *closed = close_file(object, NULL);
     PyObject *type = NULL, *value = NULL, *trace = NULL;
     PyErr_Fetch(&type, &value, &trace);
@@ -164,9 +180,9 @@ static PyObject *persist(PyObject *object, PyObject *const *args, Py_ssize_t nar
                          PyObject *kwnames) {
     static const struct mpy_signature signature = {
         "persist", 1, 4, {N_target, N_durable, N_overwrite, N_preserve}};
-    struct wrapper *self = (struct wrapper *)object;
+    struct wrapper *self = with_file(object);
     PyObject *v[4];
-    if (mpy_parse(self->state, &signature, args, nargs, kwnames, v) < 0)
+    if (self == NULL || mpy_parse(self->state, &signature, args, nargs, kwnames, v) < 0)
         return NULL;
     PyObject *path = mpy_persist(self->state, self->file, v);
     if (path == NULL)
@@ -179,6 +195,8 @@ static PyObject *persist(PyObject *object, PyObject *const *args, Py_ssize_t nar
 }
 
 static PyObject *hold(struct wrapper *self, int keep) {
+    if (with_file((PyObject *)self) == NULL)
+        return NULL;
     struct mpy_raw *raw = mpy_raw_of(self->state, self->raw);
     if (raw == NULL || raw->handle == NULL) {
         PyErr_SetString(PyExc_ValueError, "the file is closed");

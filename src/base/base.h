@@ -107,6 +107,15 @@ int mfi_absolute(const char *path, char **ret, mayfly_error *error);
  * `base` points into `path`. Returns a descriptor (O_PATH) that the caller closes. */
 int mfi_open_parent(const char *path, const char **ret_base, mayfly_error *error);
 
+/* Whether a file may take the place of what `name` in the directory `dir` is, by its `st`. -EINVAL
+ * with a sentence: it is a device, a pipe or a socket, or a link that leads to one or to somebody's
+ * descriptor (/dev/stdout), which a file would stand in for from then on. */
+int mfi_check_replaced(int dir, const char *name, const struct stat *st, const char *operation,
+                       const char *path, mayfly_error *error);
+
+/* For a file that is to be read: mfi_fail_call for its opening, with another way out. */
+int mfi_fail_input(mayfly_error *error, int code, const char *path);
+
 /* Calls `visit` for each entry of an open directory, from its start, but not for "." and ".."; a
  * result other than 0 ends that and is returned. Moves the descriptor's offset. */
 int mfi_each_entry(int fd, int (*visit)(const struct mfi_dirent *entry, void *context),

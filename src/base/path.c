@@ -87,6 +87,37 @@ int mfi_open_parent(const char *path, const char **ret_base, mayfly_error *error
     return by_path;
 }
 
+/* NULL: it is what may be replaced. */
+static const char *special_kind(mode_t mode) {
+    return S_ISCHR(mode) || S_ISBLK(mode) ? "a device"
+           : S_ISFIFO(mode)               ? "a pipe"
+           : S_ISSOCK(mode)               ? "a socket"
+                                          : NULL;
+}
+
+int mfi_check_replaced(int dir, const char *name, const struct stat *st, const char *operation,
+                       const char *path, mayfly_error *error) {
+    static const char proc[] = "/proc/";
+    char text[sizeof proc] = "";
+    struct stat end;
+    const char *kind = special_kind(st->st_mode);
+    if (kind != NULL)
+        return mfi_fail(error, -EINVAL, operation, path,
+                        "is %s, and a file would take its place; write to it instead", kind);
+    if (!S_ISLNK(st->st_mode))
+        return 0;
+    if (mfi_sys.fstatat(dir, name, &end, 0) == 0)
+        kind = special_kind(end.st_mode);
+    if (mfi_sys.readlinkat(dir, name, text, sizeof text - 1) > 0 && strcmp(text, proc) == 0)
+        kind = "a descriptor";
+    if (kind == NULL)
+        return 0;
+    return mfi_fail(error, -EINVAL, operation, path,
+                    "is a link to %s, and a file would take its place; write to it instead, or "
+                    "remove it first",
+                    kind);
+}
+
 int mfi_each_entry(int fd, int (*visit)(const struct mfi_dirent *entry, void *context),
                    void *context) {
     enum { ENTRIES = 32 * 1024 };

@@ -204,7 +204,11 @@ static int sys_lock_byte(int fd, int64_t at, int how) {
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = (off_t)at, .l_len = 1};
     if (how == MFI_LOCK_GIVE)
         lock = (struct flock){.l_type = F_UNLCK, .l_whence = SEEK_SET};
-    RESULT_RETRY(int, fcntl(fd, how == MFI_LOCK_WAIT ? F_OFD_SETLKW : F_OFD_SETLK, &lock));
+    int result;
+    do
+        result = fcntl(fd, how >= MFI_LOCK_WAIT ? F_OFD_SETLKW : F_OFD_SETLK, &lock);
+    while (result < 0 && errno == EINTR && how != MFI_LOCK_HEED);
+    return result < 0 ? -errno : result;
 }
 
 static int sys_set_inherited(int fd, int inherited) {

@@ -125,8 +125,9 @@
  * however. -EAGAIN: another process has it. lock_holder tells whose it is; 0: nobody's.
  *
  * lock_byte locks one byte of a file for this open file description (fcntl(2), F_OFD_SETLK), which
- * may lie beyond the end: MFI_LOCK_WAIT, MFI_LOCK_TRY (-EAGAIN: it is taken); MFI_LOCK_GIVE
- * gives all of them back. Threads that open the file each for itself exclude one another, too; the
+ * may lie beyond the end: MFI_LOCK_WAIT, MFI_LOCK_TRY (-EAGAIN: it is taken), MFI_LOCK_HEED (waits,
+ * but -EINTR after a signal handler that does not have calls begun anew); MFI_LOCK_GIVE gives all
+ * of them back. Threads that open the file each for itself exclude one another, too; the
  * kernel gives them back when the last descriptor is closed.
  *
  * realtime tells the time (CLOCK_REALTIME) in nanoseconds since 1970.
@@ -197,7 +198,7 @@ struct mfi_dirent {
     char name[];
 };
 
-enum { MFI_LOCK_GIVE, MFI_LOCK_TRY, MFI_LOCK_WAIT };
+enum { MFI_LOCK_GIVE, MFI_LOCK_TRY, MFI_LOCK_WAIT, MFI_LOCK_HEED };
 
 #define MFI_MEMBER(type, name, parameters, arguments) type(*name) parameters;
 struct mfi_sys {

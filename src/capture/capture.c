@@ -263,6 +263,11 @@ int mayfly_capture_close(mayfly_capture **at, mayfly_error *error) {
     if (capture == NULL)
         return 0;
     int r = mayfly_capture_end(capture, error);
+    /* Ended by on_line, which is the reader: it is still there. */
+    if (is_forked(capture))
+        mfi_reader_abandon(&capture->reader);
+    else
+        r = mfi_first(r, mfi_reader_stop(&capture->reader, r < 0 ? NULL : error));
     for (size_t i = 0; i < capture->part_count; i++) {
         r = mfi_first(r, mayfly_file_close(&capture->parts[i].sink.file, r < 0 ? NULL : error));
         free(capture->parts[i].text);

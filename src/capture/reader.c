@@ -255,6 +255,9 @@ static ssize_t wake(const struct mfi_reader *reader) {
 }
 
 int mfi_reader_wait(struct mfi_reader *reader, mayfly_error *error) {
+    if (pthread_equal(reader->thread, pthread_self()))
+        return mfi_fail(error, -EDEADLK, "capture", NULL,
+                        "on_line would wait for itself; ask for the text elsewhere");
     const uint64_t mine = ask(reader, false);
     const ssize_t n = wake(reader);
     if (n < 0)

@@ -182,7 +182,8 @@ int mfi_flags_read(const char *text, size_t size, const char *path, struct mfi_f
         if (add(ret, read_one(text, size, &at)) < 0)
             return mfi_fail_memory(error, size);
         const char *flag = ret->items[ret->count - 1];
-        const int arguments = owed > 0 ? owed : mfi_flags_allowed(flag);
+        /* Compilers put in the place of "@file" what that file has, wherever it stands. */
+        const int arguments = flag[0] == '@' ? 0 : owed > 0 ? owed : mfi_flags_allowed(flag);
         if (arguments == 0)
             return mfi_fail(error, MAYFLY_E_POLICY, "load source", path,
                             "its flag %s may not stand in a file; give it as an option of loading "

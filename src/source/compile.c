@@ -70,9 +70,11 @@ static int add_directory(struct mfi_flags *to, const char *path) {
     const char *slash = path == NULL ? NULL : strrchr(path, '/');
     if (path == NULL)
         return 0;
-    mfi_auto_free char *dir =
-        slash == NULL ? mfi_strdup(".")
-                      : mfi_format("%.*s", slash == path ? 1 : (int)(slash - path), path);
+    /* "@dir" would be the name of a file with arguments. */
+    mfi_auto_free char *dir = slash == NULL
+                                  ? mfi_strdup(".")
+                                  : mfi_format("%s%.*s", path[0] == '@' ? "./" : "",
+                                               slash == path ? 1 : (int)(slash - path), path);
     const int r = mfi_flags_add(to, "-iquote");
     return r < 0 ? r : dir == NULL ? -ENOMEM : mfi_flags_add(to, dir);
 }

@@ -308,8 +308,11 @@ static int compile_once(mayfly_cache *cache, const struct mfi_buffer *key,
     const struct sum sum = sum_of(key);
     mfi_auto_free char *data = NULL;
     size_t size;
-    const int there = mayfly_cache_get_or_compute(cache, &sum, sizeof sum, compute, &computing,
-                                                  NULL, &data, &size, error);
+    int there;
+    do /* a compiler is waited for, whatever comes: it does not take long */
+        there = mayfly_cache_get_or_compute(cache, &sum, sizeof sum, compute, &computing, NULL,
+                                            &data, &size, error);
+    while (there == -EINTR);
     if (there == 0) {
         *ret = computing.compiled;
         return 0;

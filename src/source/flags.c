@@ -34,12 +34,11 @@ static bool is_fine(const char *value) {
 }
 
 static int add_path(struct mfi_flags *flags, const char *flag, const char *value, const char *dir) {
-    char *path = mfi_path_below(dir, value);
-    int r = path != NULL ? mfi_flags_add(flags, flag) : -ENOMEM;
-    if (r == 0)
-        r = mfi_flags_add(flags, path);
-    free(path);
-    return r;
+    mfi_auto_free char *path = mfi_path_below(dir, value);
+    if (path != NULL && !is_fine(path)) /* the directory may begin with '@' */
+        return 0;
+    const int r = path != NULL ? mfi_flags_add(flags, flag) : -ENOMEM;
+    return r < 0 ? r : mfi_flags_add(flags, path);
 }
 
 static int add_glued(struct mfi_flags *flags, const char *flag, const char *value,

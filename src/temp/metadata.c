@@ -26,6 +26,9 @@ int mfi_target_look(struct mfi_target *target, int dir, const char *name, mayfly
     if (S_ISDIR(target->st.st_mode))
         return mfi_fail(error, -EISDIR, "persist", name,
                         "is a directory; name the file that shall be made in it");
+    const int special = mfi_check_replaced(dir, name, &target->st, "persist", name, error);
+    if (special < 0)
+        return special;
     target->exists = 1;
     target->regular = S_ISREG(target->st.st_mode);
     return 0;

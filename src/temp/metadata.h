@@ -17,7 +17,7 @@ struct mfi_target {
     const char *name;
 };
 
-/* Looks at it. -EISDIR for a directory. */
+/* Looks at it. -EISDIR for a directory, -EINVAL for what mfi_check_replaced refuses. */
 int mfi_target_look(struct mfi_target *target, int dir, const char *name, mayfly_error *error);
 
 enum mfi_policy { MFI_FRESH, MFI_PRESERVE_ALL, MFI_PRESERVE_SOME };

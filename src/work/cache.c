@@ -99,9 +99,16 @@ static int is_stranger(void *context, const char *name) {
 /* A directory of other things is not to become a cache by a slip. */
 static int create_state(const mayfly_cache *cache, mayfly_error *error) {
     int r = mfi_cache_each(cache, is_stranger, NULL);
-    if (r > 0)
-        return mfi_fail(error, -ENOTEMPTY, "cache", cache->path,
-                        "holds other things and is no cache; name an empty or a new directory");
+    if (r > 0) {
+        /* Or it has become one since it was looked at. */
+        const int fd =
+            mfi_sys.openat(cache->fd, MFI_CACHE_STATE, O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0);
+        return fd >= 0
+                   ? fd
+                   : mfi_fail(
+                         error, -ENOTEMPTY, "cache", cache->path,
+                         "holds other things and is no cache; name an empty or a new directory");
+    }
     if (r == 0)
         r = mfi_sys.openat(cache->fd, MFI_CACHE_STATE, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC,
                            0600);

@@ -5,6 +5,7 @@
  * Invariant   the lock of a key is a byte of the state's file, at a place that its hash gives. The
  *             kernel frees it when its holder ends, however. There are 2^62 places: two keys that
  *             share one wait for each other without need, and nothing else happens.
+ *             Another one's computation may take hours: who waits for it can be interrupted.
  */
 #define _GNU_SOURCE
 #include "cache.h"
@@ -58,7 +59,7 @@ int mayfly_cache_get_or_compute_sized(size_t options_size, mayfly_cache *cache, 
     r = mfi_cache_look(cache, &name, key, key_size, 0, ret, ret_size, error);
     if (r != 0)
         return r;
-    mfi_auto_lock lock = mfi_cache_lock(cache, 1 + (int64_t)(name.word >> 2), MFI_LOCK_WAIT);
+    mfi_auto_lock lock = mfi_cache_lock(cache, 1 + (int64_t)(name.word >> 2), MFI_LOCK_HEED);
     if (lock < 0)
         return mfi_fail_call(error, lock, "cache", cache->path, cache->fd);
     return compute_or_take(cache, &name, key, key_size, compute, context, &known, ret, ret_size,

@@ -70,7 +70,7 @@ static int open_input(const char *path, mayfly_error *error) {
         return 0;
     mfi_auto_fd fd = mfi_sys.openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
     if (fd < 0)
-        return mfi_fail_call(error, fd, "openat", path, -1);
+        return mfi_fail_input(error, fd, path);
     struct stat st;
     const int r = mfi_sys.fstat(fd, &st);
     if (r < 0)
@@ -126,13 +126,16 @@ static int fail_syntax(mayfly_csv *csv, size_t at, int code, const char *what) {
 
 /* ---- input ----------------------------------------------------------------------------------- */
 
+/* Of the record, so many bytes are known. */
+static int check_size(mayfly_csv *csv, size_t size) {
+    return size <= csv->max_record
+               ? 0
+               : fail_syntax(csv, 0, -EFBIG, "longer than max_record; is a quote not closed?");
+}
+
 /* Reads more behind what there is. 1, 0 at the end of the input, or a failure. */
 static int read_more(mayfly_csv *csv) {
-    if (csv->in.end_of_input)
-        return 0;
-    if (csv->in.size - csv->in.start >= csv->max_record)
-        return fail_syntax(csv, 0, -EFBIG, "longer than max_record; is a quote not closed?");
-    return mfi_window_read(&csv->in, FIRST_BUFFER, &csv->why);
+    return csv->in.end_of_input ? 0 : mfi_window_read(&csv->in, FIRST_BUFFER, &csv->why);
 }
 
 /* ---- finding the end of a record ------------------------------------------------------------- */
@@ -233,7 +236,9 @@ static int find_record(mayfly_csv *csv, size_t *ret_size, uint64_t *ret_newlines
     for (;;) {
         int r = scan_record(csv, &scan);
         if (r == 0) {
-            r = read_more(csv);
+            r = check_size(csv, csv->in.size - csv->in.start);
+            if (r == 0)
+                r = read_more(csv);
             if (r > 0 || (r == 0 && scan.at < csv->in.size - csv->in.start))
                 continue; /* more, or the last byte was a '\r' that waited */
             if (r == 0 && scan.quoted && !scan.after_quote)
@@ -243,6 +248,8 @@ static int find_record(mayfly_csv *csv, size_t *ret_size, uint64_t *ret_newlines
             if (r == 0)
                 r = scan.at > 0;
         }
+        if (r > 0 && check_size(csv, scan.at) < 0)
+            return csv->why.code;
         *ret_size = scan.at;
         *ret_newlines = scan.newlines;
         return r;

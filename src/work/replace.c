@@ -104,6 +104,9 @@ static int check_target(mayfly_replace *replace, mayfly_error *error) {
     if (S_ISDIR(st.st_mode))
         return mfi_fail(error, -EISDIR, "replace", replace->target,
                         "is a directory; name a file in it");
+    r = mfi_check_replaced(AT_FDCWD, replace->target, &st, "replace", replace->target, error);
+    if (r < 0)
+        return r;
     if (options->no_clobber && st.st_mode != 0)
         return mfi_fail_call(error, -EEXIST, "replace", replace->target, -1);
     if (S_ISREG(st.st_mode))

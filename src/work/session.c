@@ -4,8 +4,9 @@
  *
  * Invariants  the values are one dict, the root of a document of the session's own. What cannot be
  *             copied into it leaves it as it was.
- *             The index of a kept session names only files that are complete; it is replaced whole,
- *             and files that it no longer names are removed afterwards.
+ *             The index of a kept session names only files that are complete, on the disk as well:
+ *             they are synced before it is. It is replaced whole, and files that it no longer names
+ *             are removed afterwards.
  */
 #define _GNU_SOURCE
 #include <mayfly/replace.h>
@@ -226,6 +227,18 @@ int mayfly_session_remove(mayfly_session *session, const char *name, mayfly_erro
 
 /* ---- files ----------------------------------------------------------------------------------- */
 
+/* Snapshots of the time when nothing of the session was to stay. */
+static int sync_snapshots(const mayfly_session *session, mayfly_error *error) {
+    for (size_t i = 0; i < session->is.count; i++) {
+        const char *path = session->is.snapshots[i].path;
+        mfi_auto_fd fd = mfi_sys.openat(AT_FDCWD, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC, 0);
+        const int r = fd < 0 ? fd : mfi_sys.fsync(fd);
+        if (r < 0 && r != -ENOENT) /* that it is gone is told by who wants it */
+            return mfi_fail_call(error, r, "fsync", path, -1);
+    }
+    return 0;
+}
+
 /* Dumps the values to a file of the session, and gives its name there. */
 static int write_objects(mayfly_session *session, const char *prefix, char **ret,
                          mayfly_error *error) {
@@ -243,7 +256,9 @@ static int write_objects(mayfly_session *session, const char *prefix, char **ret
     if (name == NULL)
         return mfi_fail_memory(error, 0);
     /* From here on the directory's lifetime is the file's. */
-    r = mayfly_file_keep(file, error);
+    r = session->kept ? mayfly_file_sync(file, error) : 0;
+    if (r == 0)
+        r = mayfly_file_keep(file, error);
     if (r == 0)
         r = mayfly_file_close(&file, error);
     if (r == 0)
@@ -309,12 +324,16 @@ int mayfly_session_keep(mayfly_session *session, mayfly_error *error) {
         return r;
     contents next = session->is;
     mfi_auto_free char *file = NULL;
-    r = write_objects(session, "objects_", &file, error);
-    if (r < 0)
-        return r;
     const bool before = session->kept;
-    next.objects = file;
     session->kept = true;
+    r = before ? 0 : sync_snapshots(session, error);
+    if (r == 0)
+        r = write_objects(session, "objects_", &file, error);
+    if (r < 0) {
+        session->kept = before;
+        return r;
+    }
+    next.objects = file;
     if (!before && session->dir != NULL)
         r = mayfly_dir_keep(session->dir, error);
     if (r == 0)

@@ -35,6 +35,9 @@ mixed='for i in 1 2 3; do echo out $i; echo err $i >&2; done'
 in_order="out 1${nl}err 1${nl}out 2${nl}err 2${nl}out 3${nl}err 3$nl"
 check C1_both_in_one_file_keep_their_order '
     status 0 $mayfly capture -o $base/d/all -e $base/d/all -- sh -c "$mixed" && is $base/d/all "$in_order"'
+check C1_one_file_by_two_names_is_one_file '
+    cd $base/d && status 0 $mayfly capture -o all -e ./all -- sh -c "$mixed" && is all "$in_order" &&
+    ln -s all link && status 0 $mayfly capture -o link -e $base/d/all -- sh -c "$mixed" && is all "$in_order"; r=$?; cd "$OLDPWD"; return $r'
 check C1_both_to_one_place_keep_their_order '
     [ "$($mayfly capture -- sh -c "$mixed" 2>&1; echo .)" = "$in_order." ]'
 check a_file_is_replaced_only_when_the_command_has_ended '

@@ -241,4 +241,40 @@ def nothing_is_left_of_caches():
     assert open_descriptors() == fds, (fds, open_descriptors())
 
 
+
+@case
+def who_waits_for_anothers_computation_can_be_interrupted():
+    import signal
+    hits = []
+
+    def tick(*unused):
+        hits.append(1)
+        if len(hits) == 3:
+            raise InterruptedError("by a signal")
+    with mayfly.cache() as cache:
+        ready, gate = os.pipe(), os.pipe()
+
+        def slowly():
+            os.write(ready[1], b"x")
+            os.read(gate[0], 1)
+            return "slow"
+        pid = os.fork()
+        if pid == 0:
+            cache.get_or_create("key", slowly)
+            os._exit(0)
+        os.read(ready[0], 1)
+        old = signal.signal(signal.SIGALRM, tick)
+        signal.setitimer(signal.ITIMER_REAL, 0.02, 0.02)
+        try:
+            with raises(InterruptedError):
+                cache.get_or_create("key", lambda: "quick")
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, old)
+            os.write(gate[1], b"x")
+        assert os.waitpid(pid, 0)[1] == 0 and cache["key"] == "slow"
+        for fd in (*ready, *gate):
+            os.close(fd)
+
+
 main()

@@ -221,6 +221,23 @@ def a_line_function_that_raises_is_reported_and_the_capture_goes_on():
 
 
 @case
+def a_line_function_cannot_wait_for_its_own_capture():
+    refused = []
+
+    def on_line(stream, line):
+        for use in (out.getvalue, out.end, out.begin, lambda: out.stdout, lambda: out.dropped()):
+            try:
+                use()
+            except RuntimeError as why:
+                refused.append(str(why))
+    out = mayfly.capture(on_line=on_line)
+    with out:
+        print("a line")
+    assert len(refused) == 5 and "original" in refused[0], refused
+    assert out.getvalue() == "a line\n"
+
+
+@case
 def a_capture_that_nobody_ends_ends_with_the_program():
     out = script("""
         import mayfly, os

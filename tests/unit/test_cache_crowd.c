@@ -394,12 +394,79 @@ static void P2_a_temporary_cache_that_fails_leaves_nothing(void **state) {
         }
 }
 
+/* ---- two that open a new one ----------------------------------------------------------------- */
+
+static mayfly_cache *quicker;
+
+/* Between looking for a cache and looking for what else is there, another process makes one. */
+static ssize_t listed_too_late(int fd, void *entries, size_t size) {
+    mfi_sys.getdents = mfi_sys_real.getdents;
+    char path[64], where[512] = "";
+    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    assert_true(readlink(path, where, sizeof where - 1) > 0);
+    mft_ok(mayfly_cache_open(&(mayfly_cache_options){.path = where}, &quicker, &mft_error));
+    mft_ok(mayfly_cache_put(quicker, "a", 1, "1", 1, NULL, &mft_error));
+    return mfi_sys_real.getdents(fd, entries, size);
+}
+
+static void P2_who_opens_a_new_one_a_moment_later_has_the_same(void **state) {
+    (void)state;
+    char *data = NULL;
+    size_t size = 0;
+    mayfly_auto(mayfly_cache) first = open_cache(NULL); /* or there are none */
+    (void)first;
+    mfi_sys.getdents = listed_too_late;
+    mayfly_auto(mayfly_cache) cache = NULL;
+    const int r =
+        mayfly_cache_open(&(mayfly_cache_options){.path = mft_path("new")}, &cache, &mft_error);
+    mfi_sys = mfi_sys_real;
+    mft_ok(r);
+    assert_int_equal(mayfly_cache_get(cache, "a", 1, &data, &size, &mft_error), 1);
+    free(data);
+    mft_ok(mayfly_cache_clear(quicker, &mft_error));
+    mft_ok(mayfly_cache_close(&quicker, &mft_error));
+    mft_ok(mayfly_remove_tree(mft_path("new"), NULL, NULL, &mft_error));
+}
+
+/* ---- waiting that is interrupted ------------------------------------------------------------- */
+
+static int interrupted(int fd, int64_t at, int how) {
+    if (how != MFI_LOCK_HEED)
+        return mfi_sys_real.lock_byte(fd, at, how);
+    mfi_sys = mfi_sys_real;
+    return -EINTR;
+}
+
+static int make_one(void *context, char **ret, size_t *ret_size, mayfly_error *error) {
+    (void)context, (void)error;
+    *ret = strdup("1");
+    *ret_size = 1;
+    return *ret == NULL ? -ENOMEM : 0;
+}
+
+static void P2_who_waits_and_is_interrupted_can_go_on(void **state) {
+    (void)state;
+    char *data = NULL;
+    size_t size = 0;
+    mayfly_auto(mayfly_cache) cache = open_cache(NULL);
+    mfi_sys.lock_byte = interrupted;
+    mft_fails(-EINTR, mayfly_cache_get_or_compute(cache, "a", 1, make_one, NULL, NULL, &data, &size,
+                                                  &mft_error));
+    assert_null(data);
+    assert_int_equal(
+        mayfly_cache_get_or_compute(cache, "a", 1, make_one, NULL, NULL, &data, &size, &mft_error),
+        0);
+    free(data);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         MFT(P2_64_processes_and_random_kills_never_give_a_wrong_value),
         MFT(P2_killed_before_every_call_there_is_a_right_value_or_a_miss),
         MFT(P2_every_refused_call_is_told_and_does_no_harm),
         MFT(P2_a_temporary_cache_that_fails_leaves_nothing),
+        MFT(P2_who_opens_a_new_one_a_moment_later_has_the_same),
+        MFT(P2_who_waits_and_is_interrupted_can_go_on),
     };
     return MFT_MAIN(tests);
 }

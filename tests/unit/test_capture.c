@@ -499,6 +499,41 @@ static void lines_are_heard_while_it_runs(void **state) {
     (void)close(ends[1]);
 }
 
+struct impatient {
+    mayfly_capture *capture;
+    int asked, ended, tell;
+};
+
+static void hear_and_ask(void *context, unsigned stream, const char *line, size_t size) {
+    struct impatient *impatient = context;
+    const char *text;
+    (void)stream, (void)line, (void)size;
+    impatient->asked = mayfly_capture_text(impatient->capture, MAYFLY_STDOUT, &text, NULL, NULL);
+    impatient->ended = mayfly_capture_end(impatient->capture, NULL);
+    if (write(impatient->tell, "x", 1) != 1)
+        abort();
+}
+
+static void a_line_function_cannot_wait_for_itself_and_what_it_ends_is_closed(void **state) {
+    (void)state;
+    mayfly_auto(mayfly_capture) capture = NULL;
+    struct impatient impatient = {.asked = 1, .ended = 1};
+    int ends[2];
+    char c;
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    impatient.tell = ends[1];
+    const mayfly_capture_options options = {.on_line = hear_and_ask, .context = &impatient};
+    mft_ok(mayfly_capture(MAYFLY_STDERR | MAYFLY_STDOUT, &options, &capture, &mft_error));
+    impatient.capture = capture;
+    put(1, "a line\n");
+    assert_int_equal(read(ends[0], &c, 1), 1);
+    mft_ok(mayfly_capture_close(&capture, &mft_error));
+    assert_int_equal(impatient.asked, -EDEADLK);
+    assert_int_equal(impatient.ended, 0);
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+}
+
 static void a_line_of_a_mebibyte_is_whole_and_a_longer_one_comes_in_pieces(void **state) {
     (void)state;
     enum { MEBIBYTE = 1 << 20 };
@@ -536,6 +571,7 @@ int main(void) {
         MFT(max_bytes_keeps_the_last_when_the_oldest_are_dropped),
         MFT(tee_copies_to_where_it_would_have_gone),
         MFT(lines_are_heard_while_it_runs),
+        MFT(a_line_function_cannot_wait_for_itself_and_what_it_ends_is_closed),
         MFT(a_line_of_a_mebibyte_is_whole_and_a_longer_one_comes_in_pieces),
     };
     return MFT_MAIN(tests);

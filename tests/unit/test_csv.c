@@ -99,6 +99,30 @@ static void P3_errors_name_path_line_and_byte(void **state) {
                                        &csv, &mft_error));
 }
 
+static void P3_a_record_has_max_record_bytes_at_the_most(void **state) {
+    (void)state;
+    static const struct {
+        const char *input;
+        uint64_t most;
+        int code;
+        const char *got;
+    } rows[] = {{"a\n12345\n6\n", 6, 0, "a;12345;6;"},
+                {"a\n12345\n6\n", 5, -EFBIG, "a;"},
+                {"a\r\n12\r\n", 4, 0, "a;12;"},
+                {"a\r\n12\r\n", 3, -EFBIG, "a;"},
+                {"12345", 5, 0, "12345;"},
+                {"12345", 4, -EFBIG, ""},
+                {"a\n", 2, 0, "a;"},
+                {"\"a\n", 2, -EFBIG, ""}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char got[256];
+        const mayfly_csv_options options = {.max_record = rows[i].most};
+        assert_int_equal(read_all(rows[i].input, strlen(rows[i].input), &options, got),
+                         rows[i].code);
+        assert_string_equal(got, rows[i].got);
+    }
+}
+
 static void P3_raw_records_joined_are_the_input(void **state) {
     (void)state;
     char path[4200];
@@ -158,6 +182,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         MFT(P3_records_are_those_of_RFC_4180),
         MFT(P3_errors_name_path_line_and_byte),
+        MFT(P3_a_record_has_max_record_bytes_at_the_most),
         MFT(P3_raw_records_joined_are_the_input),
         MFT(P3_however_the_input_comes_the_records_are_the_same),
         MFT(P3_a_read_that_fails_is_told),

@@ -294,6 +294,26 @@ static void a_link_is_replaced_itself_and_CVE_2021_28153_its_target_not_made(voi
     assert_int_equal(unlink(target), 0);
 }
 
+static void P1_what_is_no_file_is_not_replaced_by_one(void **state) {
+    (void)state;
+    char *pipe = mft_path("pipe"), *link_to_device = mft_path("link"), *out = mft_path("out");
+    assert_int_equal(mkfifo(pipe, 0600) | symlink("/dev/null", link_to_device) |
+                         symlink("/proc/self/fd/1", out),
+                     0);
+    const char *const targets[] = {pipe, link_to_device, out};
+    for (int source = NAMED; source <= SPOOLED; source++)
+        for (size_t i = 0; i < 3; i++) {
+            struct stat before, after;
+            mayfly_auto(mayfly_file) file = make((enum source)source, "x");
+            assert_int_equal(lstat(targets[i], &before), 0);
+            mft_fails(-EINVAL, mayfly_file_persist(file, targets[i], 0, NULL, &mft_error));
+            assert_int_equal(lstat(targets[i], &after), 0);
+            assert_true(before.st_ino == after.st_ino);
+        }
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(unlink(targets[i]), 0);
+}
+
 static void bad_targets_are_refused_with_a_sentence(void **state) {
     (void)state;
     mayfly_auto(mayfly_file) file = make(NAMED, "x");
@@ -346,6 +366,7 @@ int main(void) {
         MFT(preserve_keeps_owner_mode_and_attributes),
         MFT(what_cannot_be_preserved_fails_or_narrows),
         MFT(a_link_is_replaced_itself_and_CVE_2021_28153_its_target_not_made),
+        MFT(P1_what_is_no_file_is_not_replaced_by_one),
         MFT(bad_targets_are_refused_with_a_sentence),
         MFT(a_file_that_lost_its_name_is_not_persisted),
         MFT(a_secret_file_is_not_persisted_in_clear),

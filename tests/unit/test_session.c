@@ -5,10 +5,12 @@
 #define _GNU_SOURCE
 #include "../lib/harness.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../../src/base/sys.h"
 #include "../lib/fault.h"
 
 static mayfly_session *new_session(const char *name) {
@@ -180,6 +182,53 @@ static void P5_a_session_that_was_kept_goes_on(void **state) {
     free(dir);
 }
 
+static ino_t synced[16];
+static size_t synced_count;
+
+static int note_sync(int fd) {
+    struct stat st;
+    const int r = mfi_sys_real.fsync(fd);
+    if (r == 0 && fstat(fd, &st) == 0 && synced_count < sizeof synced / sizeof *synced)
+        synced[synced_count++] = st.st_ino;
+    return r;
+}
+
+static bool was_synced(ino_t inode) {
+    for (size_t i = 0; i < synced_count; i++)
+        if (synced[i] == inode)
+            return true;
+    return false;
+}
+
+/* A power cut after keeping must not leave an index of files that are empty. */
+static void P5_all_that_is_kept_is_on_the_disk(void **state) {
+    (void)state;
+    mayfly_auto(mayfly_session) session = new_session("work");
+    char *dir = dir_of(session);
+    mft_ok(put(session, "a", 1, &mft_error));
+    synced_count = 0;
+    mfi_sys.fsync = note_sync;
+    mft_ok(mayfly_session_snapshot(session, "before", &mft_error));
+    assert_int_equal(synced_count, 0); /* it is temporary */
+    mft_ok(mayfly_session_keep(session, &mft_error));
+    mft_ok(mayfly_session_snapshot(session, "after", &mft_error));
+    mfi_sys = mfi_sys_real;
+    DIR *list = opendir(dir);
+    assert_non_null(list);
+    size_t count = 0;
+    for (const struct dirent *entry; (entry = readdir(list)) != NULL;)
+        if (entry->d_name[0] != '.') {
+            count++;
+            if (!was_synced(entry->d_ino))
+                fail_msg("%s was not synced", entry->d_name);
+        }
+    (void)closedir(list);
+    assert_int_equal(count, 3); /* two snapshots, index */
+    mft_ok(mayfly_session_close(&session, &mft_error));
+    mft_remove(dir);
+    free(dir);
+}
+
 static void P5_what_is_opened_again_is_checked(void **state) {
     (void)state;
     mayfly_session *session = new_session("work");
@@ -337,6 +386,7 @@ int main(void) {
         MFT(P5_a_value_can_be_replaced_again_and_again),
         MFT(P5_a_bad_index_and_a_file_that_is_gone_are_said),
         MFT(P5_a_session_that_was_kept_goes_on),
+        MFT(P5_all_that_is_kept_is_on_the_disk),
         MFT(P5_what_is_opened_again_is_checked),
         MFT(P5_a_forked_child_leaves_the_parents_session),
         MFT(P5_a_session_is_exported_as_the_document_writes_it),

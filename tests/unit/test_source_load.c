@@ -332,7 +332,8 @@ static void flags_that_may_not_stand_in_a_file_are_refused(void **state) {
         "-fplugin=/tmp/x.so", "-B/tmp",          "-specs=/tmp/x", "-wrapper sh",
         "@/tmp/flags",        "-Wl,-rpath,/tmp", "-o /tmp/x",     "-save-temps",
         "/etc/passwd",        "-x c++",          "-lfoo",         "-L/tmp",
-        "-mllvm -load=x",     "-Xclang -load",   "-include"};
+        "-mllvm -load=x",     "-Xclang -load",   "-include",      "-include @/tmp/flags",
+        "-D @/tmp/flags"};
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
         char text[200];
         mayfly_namespace *ns = NULL;
