@@ -113,9 +113,6 @@ int mfi_open_parent(const char *path, const char **ret_base, mayfly_error *error
 int mfi_check_replaced(int dir, const char *name, const struct stat *st, const char *operation,
                        const char *path, mayfly_error *error);
 
-/* For a file that is to be read: mfi_fail_call for its opening, with another way out. */
-int mfi_fail_input(mayfly_error *error, int code, const char *path);
-
 /* Calls `visit` for each entry of an open directory, from its start, but not for "." and ".."; a
  * result other than 0 ends that and is returned. Moves the descriptor's offset. */
 int mfi_each_entry(int fd, int (*visit)(const struct mfi_dirent *entry, void *context),

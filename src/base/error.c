@@ -142,14 +142,6 @@ static void describe_space(int code, int fd, char *text, size_t size) {
                    fs.type, fs.free_bytes, fs.free_inodes, what);
 }
 
-int mfi_fail_input(mayfly_error *error, int code, const char *path) {
-    char reason[160];
-    if (code != -ENOENT)
-        return mfi_fail_call(error, code, "openat", path, -1);
-    return mfi_fail(error, code, "openat", path, "%s; name a file that exists",
-                    mayfly_strerror(code, reason, sizeof reason));
-}
-
 int mfi_fail_call(mayfly_error *error, int code, const char *operation, const char *path, int fd) {
     if (error == NULL)
         return code;

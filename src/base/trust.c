@@ -54,7 +54,7 @@ int mfi_trust_openat(int dir, const char *name, const char *path, const mayfly_t
         return mfi_fail(error, -ELOOP, operation_of(how), path,
                         "it is a symbolic link; name what it leads to");
     if (fd < 0)
-        return mfi_fail_input(error, fd, path);
+        return mfi_fail_call(error, fd, "openat", path, -1);
     const int r = look(fd, path, how, &found, error);
     if (r < 0)
         return r;

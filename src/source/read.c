@@ -32,7 +32,7 @@ int mfi_read_text(const char *path, struct mfi_text *ret, mayfly_error *error) {
     mfi_auto_fd fd =
         mfi_sys.openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0);
     if (fd < 0)
-        return mfi_fail_input(error, fd, path);
+        return mfi_fail_call(error, fd, "openat", path, -1);
     int r = mfi_sys.fstat(fd, &st);
     if (r < 0)
         return mfi_fail_call(error, r, "fstat", path, -1);

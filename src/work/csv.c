@@ -70,7 +70,7 @@ static int open_input(const char *path, mayfly_error *error) {
         return 0;
     mfi_auto_fd fd = mfi_sys.openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
     if (fd < 0)
-        return mfi_fail_input(error, fd, path);
+        return mfi_fail_call(error, fd, "openat", path, -1);
     struct stat st;
     const int r = mfi_sys.fstat(fd, &st);
     if (r < 0)

@@ -60,7 +60,7 @@ int mfi_json_open(const char *path, uint64_t max_size, struct mfi_json **ret, ma
     json->max_size = max_size;
     json->in.fd = own ? mfi_sys.openat(AT_FDCWD, path, O_RDONLY | O_NOCTTY | O_CLOEXEC, 0) : 0;
     if (json->in.fd < 0)
-        return mfi_fail_input(error, json->in.fd, path);
+        return mfi_fail_call(error, json->in.fd, "openat", path, -1);
     json->in.path = mfi_strdup(path);
     if (json->in.path == NULL)
         return mfi_fail_memory(error, strlen(path));

@@ -37,7 +37,7 @@ static int open_input(struct mfi_records *records, const char *path, mayfly_erro
     records->fd = records->own ? mfi_sys.openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0) : 0;
     if (records->fd < 0) {
         records->own = false;
-        return mfi_fail_input(error, records->fd, path);
+        return mfi_fail_call(error, records->fd, "openat", path, -1);
     }
     int r = mfi_sys.fstat(records->fd, &st);
     if (r < 0)

@@ -65,7 +65,7 @@ static int open_source(const char *source, struct stat *st, mayfly_error *error)
     mfi_auto_fd fd =
         mfi_sys.openat(AT_FDCWD, source, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0);
     if (fd < 0)
-        return mfi_fail_input(error, fd, source);
+        return mfi_fail_call(error, fd, "openat", source, -1);
     const int r = mfi_sys.fstat(fd, st);
     if (r < 0)
         return mfi_fail_call(error, r, "fstat", source, -1);
@@ -166,7 +166,7 @@ int mayfly_workspace_link_in(mayfly_workspace *workspace, const char *source, co
         return r;
     r = mfi_sys.fstatat(AT_FDCWD, source, &st, 0);
     if (r < 0)
-        return mfi_fail_input(error, r, source);
+        return mfi_fail_call(error, r, "openat", source, -1);
     mfi_auto_free char *absolute = NULL;
     r = mfi_absolute(source, &absolute, error);
     if (r < 0)

@@ -72,7 +72,7 @@ done
 
 check an_input_that_is_not_there_is_told_with_a_way_out '
     for command in "chunks no.csv --keep" "batch no.csv --out $base/d/o" "workspace --in no.csv -- true" "workspace --link no.csv -- true"; do
-        status 1 $mayfly $command && says "\"no.csv\"" && says "name a file that exists" || return 1
+        status 1 $mayfly $command && says "\"no.csv\"" && says "it must exist already" || return 1
     done'
 check a_result_that_is_not_there_is_told '
     status 1 $mayfly workspace --out $base/d/r -- true && says "has made no such file" && says "nothing was carried out"'
