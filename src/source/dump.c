@@ -111,6 +111,31 @@ static int find_debug(struct mfi_extraction *e, mayfly_error *error) {
     return 0;
 }
 
+struct texts {
+    const char *first;
+    size_t count;
+};
+
+static int note_text(const struct mfi_embedded *text, void *context) {
+    struct texts *texts = context;
+    if (texts->count++ == 0)
+        texts->first = text->path;
+    return 0;
+}
+
+/* A program without debug information that carries texts has just none of this function. */
+static int tell_texts(const struct mfi_wanted *wanted, const char *name, mayfly_error *error) {
+    struct texts texts = {0};
+    (void)mfi_each_embedded_in(wanted->image, wanted->image_size, note_text, &texts);
+    if (texts.count == 0)
+        return MAYFLY_E_NO_SOURCE;
+    return mfi_fail(error, MAYFLY_E_NO_FUNCTION, operation, name,
+                    "the program carries %zu text%s, %s%s, of which none defines it, and has no "
+                    "debug information",
+                    texts.count, texts.count > 1 ? "s" : "", texts.first,
+                    texts.count > 1 ? " and others" : "");
+}
+
 static int find_text(struct mfi_extraction *e, mayfly_error *error) {
     const struct mfi_wanted *wanted = e->wanted;
     const void *module = NULL;
@@ -121,6 +146,8 @@ static int find_text(struct mfi_extraction *e, mayfly_error *error) {
     if (r != 0)
         return r < 0 ? r : 0;
     const int why = find_debug(e, error);
+    if (why == MAYFLY_E_NO_SOURCE && name != NULL && wanted->image != NULL)
+        return tell_texts(wanted, name, error);
     if (why != MAYFLY_E_NO_SOURCE && why != MAYFLY_E_NO_FUNCTION)
         return why;
     mfi_origin_free(&e->origin);

@@ -79,8 +79,13 @@ static int run(const struct job *job, int out, struct mfi_buffer *messages, mayf
     size_t size;
     const char *line =
         mfi_first_error(messages->size > 0 ? messages->data : "nothing, but it failed", &size);
-    return mfi_fail(error, MAYFLY_E_COMPILE, operation, job->path, "the compiler says: %.*s",
-                    (int)size, line);
+    static const char missing[] = "No such file or directory";
+    const bool header = memmem(line, size, missing, sizeof missing - 1) != NULL;
+    return mfi_fail(error, MAYFLY_E_COMPILE, operation, job->path, "the compiler says: %.*s%s",
+                    (int)size, line,
+                    header ? "; say where it is by .flags, or where the program is built, by "
+                             "-DMAYFLY_SOURCE_FLAGS='\"-I...\"'"
+                           : "");
 }
 
 static int run_into(const struct job *job, struct mfi_buffer *ret, mayfly_error *error) {

@@ -54,7 +54,7 @@ static int check_text_options(const mayfly_file_options *options, uint32_t flags
                               mayfly_error *error) {
     if ((flags & MFI_TEXT) == 0) {
         if (options->encoding != NULL || options->errors != NULL || options->newline != NULL)
-            return mfi_fail(error, -EINVAL, "mode", options->mode,
+            return mfi_fail(error, -EINVAL, "mode", options->mode != NULL ? options->mode : "w+b",
                             "is binary: encoding, errors and newline need a text mode such as "
                             "\"w+t\"");
         return 0;

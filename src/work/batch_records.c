@@ -65,7 +65,8 @@ int mfi_batch_records_open(const char *path, const mayfly_batch_options *options
     const mayfly_batch_format format = format_of(path, options->format);
     if (format == MAYFLY_BATCH_BY_NAME)
         return mfi_fail(error, -EINVAL, "batch", path,
-                        "ends in neither .csv nor .json, .jsonl or .ndjson; say which it is");
+                        "ends in neither .csv nor .json, .jsonl or .ndjson; say which it is by "
+                        ".format (--format, format=)");
     __attribute__((cleanup(mfi_batch_records_close))) struct mfi_batch_records *records =
         mfi_sys.calloc(1, sizeof *records);
     if (records == NULL || (records->path = mfi_strdup(path)) == NULL)

@@ -54,6 +54,14 @@ check S1_the_second_call_needs_no_compiler '
     [ "$(result $mayfly call -c $base/counting $base/sums.c add 1 1)" = 2 ] && [ "$(result $mayfly call -c $base/counting $base/sums.c add 2 2)" = 4 ] &&
     { [ $(wc -l <$base/runs) = 1 ] || ! ls $XDG_CACHE_HOME/mayfly/source >/dev/null; } &&
     [ "$(result $mayfly call --no-cache -c $base/counting $base/sums.c add 1 1)" = 2 ] && [ $(wc -l <$base/runs) -ge 2 ]'
+check S4_a_program_without_that_function_says_what_it_carries '
+    status 1 $mayfly source $MFT_BUILD/examples/source_names no_such && says "no_such"
+    printf "#include <mayfly/source.h>\nMAYFLY_EMBED_SOURCE();\nint main(void) { return 0; }\n" >$base/carries.c &&
+    cc -I"$MFT_SOURCE/include" -DMAYFLY_SOURCE_FLAGS="\"-I$MFT_SOURCE/include\"" -o $base/carries $base/carries.c &&
+    status 1 $mayfly source $base/carries no_such && says "carries 1 text" && says carries.c && says no_such'
+check S4_a_missing_header_is_told_with_the_way_to_it '
+    cc -I"$MFT_SOURCE/include" -o $base/carries $base/carries.c &&
+    status 1 $mayfly source --form unit $base/carries main; says "MAYFLY_SOURCE_FLAGS" '
 check S1_a_full_standard_output_is_a_failure '! $mayfly call $base/sums.c add 1 2 >/dev/full 2>$base/stderr && says "standard output"'
 check S1_help_and_completion_know_it '
     $mayfly help call | grep -q -- --constructors && $mayfly completion bash >$base/completion && bash -c ". $base/completion

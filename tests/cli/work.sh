@@ -100,7 +100,7 @@ check P4_signals_are_passed_on_and_nothing_is_left '
 check P4_standard_input_and_other_delimiters '
     printf "a;b\n1;2\n" | status 0 $mayfly batch - --format csv -d ";" -lo $base/t.json && [ "$(cat $base/t.json | tr -d "\n")" = "[{\"a\": \"1\", \"b\": \"2\"}]" ] &&
     echo "{} {}" | status 0 $mayfly batch - --format json -o $base/t.json --durable && says "2 records read" &&
-    printf "{}" | status 1 $mayfly batch - -o $base/t.json && says "say which it is"'
+    printf "{}" | status 1 $mayfly batch - -o $base/t.json && says "say which it is by"'
 check P4_damaged_inputs_are_told_with_file_record_and_byte '
     printf "a\n1\n" >$base/a.csv && printf "[{},\n{\"a\" 1}]" >$base/b.json && status 1 $mayfly batch $base/a.csv $base/b.json -o $base/none.json &&
     says "b.json\": byte " && says "record 2" && [ ! -e $base/none.json ] && status 1 $mayfly batch /nonexistent.csv -o $base/none.json && says /nonexistent.csv &&
