@@ -17,6 +17,7 @@
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
@@ -186,10 +187,14 @@ static int sys_flock(int fd, int operation) {
     RESULT_RETRY(int, flock(fd, operation));
 }
 
-static int sys_lock_owner(int fd, int wait) {
+static int set_owner(int fd, int wait) {
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    const int result = fcntl(fd, wait ? F_SETLKW : F_SETLK, &lock);
-    return result < 0 ? (errno == EACCES ? -EAGAIN : -errno) : 0;
+    RESULT_RETRY(int, fcntl(fd, wait ? F_SETLKW : F_SETLK, &lock));
+}
+
+static int sys_lock_owner(int fd, int wait) {
+    const int result = set_owner(fd, wait);
+    return result == -EACCES ? -EAGAIN : result;
 }
 
 static int sys_lock_holder(int fd, int *ret_pid) {
@@ -211,13 +216,29 @@ static int sys_set_inherited(int fd, int inherited) {
     RESULT(int, fcntl(fd, F_SETFD, inherited ? 0 : FD_CLOEXEC));
 }
 
+/* It would grow beyond the limit of the process on a file's size. To try it is SIGXFSZ, which ends
+ * a process that may not even know that it has such a file (a journal). */
+static int is_beyond_limit(int fd, int64_t size) {
+    struct rlimit limit;
+    struct stat st;
+    return getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
+           (rlim_t)size > limit.rlim_cur && fstat(fd, &st) == 0 && st.st_size < size;
+}
+
+static int reserve(int fd, int64_t size) {
+    RESULT_RETRY(int, fallocate(fd, 0, 0, size));
+}
+
 /* Where the file system cannot reserve, zeros are written: that is room as well. */
 static int sys_allocate(int fd, int64_t size) {
     struct stat st;
     static const char zeros[4096];
-    if (fallocate(fd, 0, 0, size) == 0)
-        return 0;
-    if ((errno != EOPNOTSUPP && errno != ENOSYS && errno != EINVAL) || fstat(fd, &st) < 0)
+    if (is_beyond_limit(fd, size))
+        return -EFBIG;
+    const int result = reserve(fd, size);
+    if (result != -EOPNOTSUPP && result != -ENOSYS && result != -EINVAL)
+        return result;
+    if (fstat(fd, &st) < 0)
         return -errno;
     for (int64_t at = st.st_size; at < size;) {
         const int64_t rest = size - at;
@@ -286,13 +307,8 @@ struct kernel_statx {
 _Static_assert(sizeof(struct kernel_statx) == 256, "struct statx is 256 bytes in every kernel");
 
 static int sys_statmount(int fd, const char *path, struct mfi_mount *mount) {
-    enum {
-        BASIC = 0x7ff,
-        BIRTH = 0x800,
-        MNT_ID = 0x1000,
-        ROOT_ATTRIBUTE = 0x2000,
-        NO_AUTOMOUNT = 0x800
-    };
+    enum { BASIC = 0x7ff, BIRTH = 0x800, MNT_ID = 0x1000 };
+    enum { ROOT_ATTRIBUTE = 0x2000, NO_AUTOMOUNT = 0x800 };
     struct kernel_statx sx = {0};
     int flags = AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW | NO_AUTOMOUNT;
     if (syscall(SYS_statx, fd, path, flags, BASIC | BIRTH | MNT_ID, &sx) < 0)

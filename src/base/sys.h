@@ -145,6 +145,7 @@
  * for as long as it takes.
  *
  * allocate makes room on the disk for `size` bytes, so that a mapping cannot fault for lack of it.
+ * -EFBIG, and no signal, where the process may not have so large a file.
  *
  * open_unnamed creates a file without a name in a directory (O_TMPFILE), or says why it cannot:
  * -EOPNOTSUPP, -EISDIR, -EINVAL or -ENOENT mean that this file system or kernel has no such thing.

@@ -78,6 +78,10 @@ struct mfi_slot {
     char name[256];               /* NUL-terminated; written before the name is created */
 };
 
+/* Does what the first slot of a process has to do for all: makes the journal and reaps a little, of
+ * which whoever looks on is told. For callers who are going to reserve one under a lock. */
+void mfi_slots_prepare(void);
+
 /* Takes a slot for a name to be made in `parent` (another reference is taken). The caller writes
  * slot->name, announces it, creates, then arms or releases. 0 or -ENOMEM. */
 int mfi_slot_reserve(struct mfi_parent *parent, enum mfi_kind kind, struct mfi_slot **ret);

@@ -26,6 +26,7 @@ struct reaping {
     const mayfly_reap_options *options;
     mayfly_reap_result *result;
     uint64_t budget; /* entries that may still be removed */
+    uint64_t spent;  /* on the name that is being removed */
     struct mfi_journal *journal;
     uint64_t failed; /* of this journal */
     /* the directory of the name before, which often is that of the next one */
@@ -91,8 +92,9 @@ int mfi_record_matches(const struct mfi_record *record, const struct mfi_mount *
 }
 
 static int within_budget(const mayfly_tree_progress *progress, void *user) {
-    const struct reaping *reaping = user;
-    return progress->removed_files + progress->removed_directories > reaping->budget;
+    struct reaping *reaping = user;
+    reaping->spent = progress->removed_files + progress->removed_directories;
+    return reaping->spent > reaping->budget;
 }
 
 static int remove_known(struct reaping *reaping, const struct mfi_record *record,
@@ -149,6 +151,7 @@ static int reap_record(const struct mfi_record *record, void *user) {
     struct reaping *reaping = user;
     if (reaping->budget == 0)
         return -ECANCELED;
+    reaping->spent = 1;
     const int code = remove_record(reaping, record);
     if (code == -ENOMEM || code == -EMFILE || code == -ENFILE)
         return code;
@@ -157,7 +160,7 @@ static int reap_record(const struct mfi_record *record, void *user) {
                                 &reaping->result->other, &reaping->result->failed};
     ++*counts[what];
     reaping->failed += what == MAYFLY_REAPED_FAILED;
-    reaping->budget--;
+    reaping->budget -= reaping->spent < reaping->budget ? reaping->spent : reaping->budget;
     if (what == MAYFLY_REAPED_REMOVED && !reaping->options->dry_run)
         mfi_event(MAYFLY_EVENT_REAPED, record->kind, record->path, NULL, 0);
     const mayfly_reap_options *options = reaping->options;

@@ -165,6 +165,10 @@ static int claim(const struct mfi_slot *slot) {
            mfi_cell_state(cell) != MFI_CELL_ADOPTED;
 }
 
+void mfi_slots_prepare(void) {
+    (void)mfi_journal_cell(0);
+}
+
 /* ---- a name's life --------------------------------------------------------------------------- */
 
 int mfi_slot_reserve_unlisted(struct mfi_parent *parent, enum mfi_kind kind,
