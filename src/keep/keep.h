@@ -19,15 +19,14 @@
 /* Held open, so that the thing is found again whatever happens to the path. Shared by reference;
  * the struct itself is never freed while another thread may look at it. */
 struct mfi_parent {
-    _Atomic uint32_t references;
-    _Atomic int open;        /* 1 until the last reference goes */
-    _Atomic int no_tmpfile;  /* 1: O_TMPFILE was tried and is not to be had here */
-    int fd;                  /* O_PATH */
-    uint32_t uid;            /* owner of what is created there, as the proof has shown */
-    char *path;              /* absolute */
-    uint64_t signature;      /* where.c: of the environment in which it was chosen */
-    const char *reason;      /* where.c: why it was chosen */
-    struct mfi_parent *next; /* parent.c: list of the spare */
+    _Atomic uint64_t references; /* and above them, in which of its lives it is (parent.c) */
+    _Atomic int no_tmpfile;      /* 1: O_TMPFILE was tried and is not to be had here */
+    int fd;                      /* O_PATH */
+    uint32_t uid;                /* owner of what is created there, as the proof has shown */
+    char *path;                  /* absolute */
+    uint64_t signature;          /* where.c: of the environment in which it was chosen */
+    const char *reason;          /* where.c: why it was chosen */
+    struct mfi_parent *next;     /* parent.c: list of the spare */
 };
 
 /* parent->uid where nothing was proved: the user of what is made there is not looked at. */
