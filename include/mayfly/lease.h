@@ -5,9 +5,9 @@
  * Every process that makes something with a name holds a lease: the lock on a journal, a small file
  * of its own in which the names stand. The lock is the kernel's: it is free when the process is
  * dead, however it died, and not before. A reaper takes every journal whose lock is free and
- * removes exactly what it names, if device, inode, owner and time of birth still are the same;
- * never by pid and never by age. A process reaps a little when it makes its first name; `mayfly gc`
- * and mayfly_reap reap everything.
+ * removes exactly what it names, if device, inode and time of birth still are the same (where no
+ * time of birth is known, the owner); never by pid and never by age. A process reaps a little when
+ * it makes its first name; `mayfly gc` and mayfly_reap reap everything.
  *
  * Journals lie in MAYFLY_LEASE_DIR if that is set (a directory, or one that can be made), else in
  * /var/tmp/mayfly-UID, else in XDG_RUNTIME_DIR/mayfly or beside the temporary files. The directory

@@ -3,8 +3,9 @@
  * Reaping: removing what dead processes have left, by their journals.
  *
  * Invariants  only a journal that is locked by us is worked on, and only what it names is touched,
- *             if it still is what was made: device, inode, owner and birth. A journal goes when all
- *             that it names is gone; until then a reaper that is killed leaves it for the next.
+ *             if it still is what was made: device, inode and birth, or owner where no birth is
+ *             known. A journal goes when all that it names is gone; until then a reaper that is
+ *             killed leaves it for the next.
  *             The directory of a name is opened once, and the name is looked at and removed in it.
  * Not handled another user who may rename in the directory of a name can exchange the file between
  *             the look and the removal, for another one in a directory that is his anyway.
@@ -83,10 +84,12 @@ int mfi_record_matches(const struct mfi_record *record, const struct mfi_mount *
                        int other_boot) {
     const int directory = record->kind == MFI_KIND_DIRECTORY;
     const int birth_known = record->birth != 0 && found->birth != 0;
-    if (found->inode != record->identity.inode || found->uid != record->uid ||
-        S_ISDIR(found->mode) != directory || (!directory && !S_ISREG(found->mode)))
+    if (found->inode != record->identity.inode || S_ISDIR(found->mode) != directory ||
+        (!directory && !S_ISREG(found->mode)))
         return 0;
-    if (birth_known && found->birth != record->birth)
+    /* What was born when ours was is ours, also if it was given to another user since (chown(2), or
+     * a persist that keeps the target's owner). */
+    if (birth_known ? found->birth != record->birth : found->uid != record->uid)
         return 0;
     return found->device == record->identity.device || (other_boot && birth_known);
 }

@@ -246,6 +246,34 @@ static void whoever_is_told_of_a_reaping_may_make_files(void **state) {
     assert_int_equal(mft_fork_exit(make_with_a_hook, NULL), 0);
 }
 
+/* A server that runs as root makes a file for somebody else. */
+static int give_away_and_leave(void *context) {
+    mayfly_file *file = NULL;
+    mayfly_dir *dir = NULL;
+    (void)context;
+    if (mayfly_named_temporary_file(NULL, &file, NULL) == 0 &&
+        mayfly_temporary_directory(NULL, &dir, NULL) == 0 &&
+        chown(mayfly_file_path(file), 65534, 65534) == 0 &&
+        chown(mayfly_dir_path(dir), 65534, 65534) == 0)
+        (void)kill(getpid(), SIGKILL);
+    return 1;
+}
+
+static void what_was_given_to_another_user_is_reaped_all_the_same(void **state) {
+    (void)state;
+    struct mfi_mount found;
+    mayfly_reap_result result;
+    if (geteuid() != 0)
+        mft_skip("only root can give files away");
+    assert_int_equal(mfi_sys.statmount(AT_FDCWD, mft_tmp(), &found), 0);
+    if (found.birth == 0)
+        mft_skip("the file system does not tell when a file was made");
+    assert_true(WIFSIGNALED(mft_fork(give_away_and_leave, NULL)));
+    mft_ok(mayfly_reap(NULL, &result, &mft_error));
+    assert_int_equal(result.removed, 2);
+    assert_int_equal(mft_entries(mft_tmp()), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         MFT(a_lease_directory_that_goes_while_a_journal_is_made_is_made_again),
@@ -255,6 +283,7 @@ int main(void) {
         MFT(a_journal_never_ends_a_process_by_SIGXFSZ),
         MFT(a_file_that_is_large_already_has_room_whatever_the_limit_is),
         MFT(a_first_name_pays_for_a_thousand_entries_and_not_for_all),
+        MFT(what_was_given_to_another_user_is_reaped_all_the_same),
         MFT(whoever_is_told_of_a_reaping_may_make_files),
     };
     return MFT_MAIN(tests);
