@@ -182,7 +182,10 @@ int mfi_raw_write(mayfly_file *file, const void *data, size_t size, mayfly_error
             return (int)end;
         file->position = end;
     }
-    if (file->account != NULL && size <= INT64_MAX - (uint64_t)file->position) {
+    if (size >
+        (uint64_t)(INT64_MAX - file->position)) /* gathered, it would stand in the way for ever */
+        return fail_write(file, -EFBIG, "write", error);
+    if (file->account != NULL) {
         const int charged = charge(file, file->position + (int64_t)size, error);
         if (charged < 0)
             return remember(file, charged, file->position, size);
