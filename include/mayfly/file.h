@@ -95,7 +95,9 @@ typedef struct mayfly_file_options {
  * block (XChaCha20-Poly1305, libsodium) with a random key that never leaves locked memory and is
  * wiped when the handle is closed: whatever is left on a disk, even after SIGKILL, is unreadable.
  * Such a file has no stream of plain bytes to hand on: mayfly_file_fd and mayfly_file_persist
- * give -ENOTSUP. */
+ * give -ENOTSUP. What a text mode converts, and what a FILE gathers, passes through ordinary
+ * memory: where that matters, use a binary mode and the calls of the handle. A forked child has
+ * none of it, and can only close its copy. */
 
 /* ---- making one ------------------------------------------------------------------------------ */
 
@@ -157,6 +159,7 @@ MAYFLY_API MAYFLY_MUST_CHECK int mayfly_file_in_tempdir_sized(size_t options_siz
  *
  * Errors:    the first that went wrong, all of the above being done all the same:
  *            a write that failed and was not repeated with success (its code)
+ *            -EIO                     something that was printed to its stream was lost
  *            -ENOSPC, -EDQUOT, -EIO   what had been gathered could not be written
  *            MAYFLY_E_REPLACED        another file has the name by now: not removed
  *            what unlinkat(2) and close(2) say
@@ -264,7 +267,8 @@ MAYFLY_API int mayfly_file_truncate(mayfly_file *file, int64_t size, mayfly_erro
 
 /* Hands what was gathered to the system, so that other programs see it.
  *
- * Errors:    as mayfly_file_write; what could not be written stays gathered
+ * Errors:    as mayfly_file_write; what could not be written stays gathered. -EIO where something
+ *            that was printed to the file's stream was not written (mayfly_file_stream)
  * Safety:    thread one-object | fork: nothing to do in the child | signal no
  * Since:     0.1 */
 MAYFLY_API int mayfly_file_flush(mayfly_file *file, mayfly_error *error);
@@ -293,7 +297,12 @@ MAYFLY_API int mayfly_file_fd(mayfly_file *file, mayfly_error *error);
 /* Gives a FILE over the file, so that fprintf, getline and fscanf work: over a binary file on disk
  * with a descriptor of its own (fileno(3) works), over a spool, a secret or a text file through
  * the handle (a spool then rolls over as ever). One a file; the second call gives the same.
- * Mixed with calls on the handle each goes on where the other was.
+ * Mixed with calls on the handle each goes on where the other was; after persisting it goes on in
+ * the target, whichever way that came to be.
+ *
+ * stdio forgets what it could not write, and says so by ferror(3) only. As long as that is set,
+ * flushing, persisting and closing a file that is written fail with -EIO; clearerr(3) and rewind(3)
+ * take it back, for who has printed it again.
  *
  * Ownership: the handle's, closed with it; do not fclose it.
  * Errors:    -ENOMEM, -EMFILE, -EBADF
@@ -386,14 +395,15 @@ typedef struct mayfly_persist_result {
  * mode is the file's own (see `permissions`), less what the old target did not allow, or with
  * MAYFLY_PRESERVE the target's. A target that is a symbolic link is itself replaced.
  *
- * Afterwards the handle is kept, stands for the target and can be used on.
+ * Afterwards the handle is kept, stands for the target and can be used on. So does a descriptor
+ * that mayfly_file_fd gave.
  *
  * target     a path, relative ones to the working directory of now
  * flags      MAYFLY_NOCLOBBER, ... ; 0
  * ret        tells how it was done; NULL: not wanted
  *
  * Errors:    on failure the target is what it was and the file is still temporary
- *            the code of a write that failed and was not repeated
+ *            the code of a write that failed and was not repeated; -EIO if it was the stream's
  *            -EEXIST             MAYFLY_NOCLOBBER and the target exists
  *            -EXDEV              MAYFLY_ATOMIC_ONLY and another file system
  *            MAYFLY_E_VANISHED   the file is no longer under its name

@@ -5,13 +5,14 @@
  * Every process that makes something with a name holds a lease: the lock on a journal, a small file
  * of its own in which the names stand. The lock is the kernel's: it is free when the process is
  * dead, however it died, and not before. A reaper takes every journal whose lock is free and
- * removes exactly what it names, if device, inode, owner and time of birth still are the same;
- * never by pid and never by age. A process reaps a little when it makes its first name; `mayfly gc`
- * and mayfly_reap reap everything.
+ * removes exactly what it names, if device, inode and time of birth still are the same (where no
+ * time of birth is known, the owner); never by pid and never by age. A process reaps a little when
+ * it makes its first name; `mayfly gc` and mayfly_reap reap everything.
  *
  * Journals lie in MAYFLY_LEASE_DIR if that is set (a directory, or one that can be made), else in
  * /var/tmp/mayfly-UID, else in XDG_RUNTIME_DIR/mayfly or beside the temporary files. The directory
- * must be the user's and not writable by others; where none can be had, nothing is leased.
+ * must be the user's and not writable by others; where none can be had, nothing is leased; nor
+ * where RLIMIT_FSIZE leaves no room for a journal (36 KiB).
  *
  * Not covered: what was made within the last seconds before a power cut, where the file system had
  * not yet written the journal; names that mayfly_mkstemp and mayfly_mkdtemp made, which are the
@@ -63,6 +64,7 @@ typedef struct mayfly_reap_result {
  * is no error.
  *
  * Errors:    -ECANCELED  `visit` asked for it
+ *            -EDEADLK    called by a function that it, or mayfly_leases, has called
  *            -EMFILE, -ENFILE, -ENOMEM, MAYFLY_E_OPTION
  * Safety:    thread any (one reaps, others wait) | fork any | signal no
  * Since:     0.1 (fcntl(2), flock(2), statx(2)) */
@@ -105,7 +107,7 @@ typedef struct mayfly_lease_entry {
 /* Calls `visit` for each lease of this user: once with a NULL entry, then for each of its names.
  * What is passed is valid during the call. A result other than 0 ends it and is returned.
  *
- * Errors:    -EMFILE, -ENFILE, -ENOMEM
+ * Errors:    -EDEADLK as mayfly_reap; -EMFILE, -ENFILE, -ENOMEM
  * Safety:    thread any | fork any | signal no
  * Since:     0.1 */
 MAYFLY_API int mayfly_leases(int (*visit)(const mayfly_lease *lease,
@@ -147,7 +149,8 @@ MAYFLY_API int mayfly_keep_guard(mayfly_error *error);
  *
  * Errors:    MAYFLY_E_VANISHED  the parent has removed or kept it, or another child has it
  *            -ENOTSUP           it has a name, and parent or child have no journal by which it
- *                               could be handed over; the parent can keep it and tell its path
+ *                               could be handed over; the parent can keep it and tell the child its
+ *                               path. Or it is a secret file, whose key a child does not have
  * Safety:    thread one-object | fork: this is for children | signal no
  * Since:     0.1 */
 MAYFLY_API int mayfly_file_adopt(mayfly_file *file, mayfly_error *error);

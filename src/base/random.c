@@ -78,12 +78,14 @@ int mfi_random(void *data, size_t size) {
 int mfi_random_name(char *to) {
     static const char alphabet[33] =
         "0123456789abcdefghjkmnpqrstvwxyz"; /* no i, l, o, u: readable */
-    uint64_t bits[2] = {0};
-    const int r = mfi_random(bits, 9);
+    unsigned char bytes[9];
+    uint64_t bits;
+    const int r = mfi_random(bytes, sizeof bytes);
     if (r < 0)
         return r;
-    for (int i = 0; i < 12; i++, bits[0] >>= 5)
-        to[i] = alphabet[bits[0] & 31];
-    to[12] = alphabet[bits[1] & 31];
+    memcpy(&bits, bytes, sizeof bits);
+    for (int i = 0; i < 12; i++, bits >>= 5)
+        to[i] = alphabet[bits & 31];
+    to[12] = alphabet[bytes[8] & 31];
     return 0;
 }

@@ -188,7 +188,10 @@ static int sys_flock(int fd, int operation) {
 
 static int sys_lock_owner(int fd, int wait) {
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    const int result = fcntl(fd, wait ? F_SETLKW : F_SETLK, &lock);
+    int result;
+    do
+        result = fcntl(fd, wait ? F_SETLKW : F_SETLK, &lock);
+    while (result < 0 && errno == EINTR);
     return result < 0 ? (errno == EACCES ? -EAGAIN : -errno) : 0;
 }
 
@@ -215,23 +218,8 @@ static int sys_set_inherited(int fd, int inherited) {
     RESULT(int, fcntl(fd, F_SETFD, inherited ? 0 : FD_CLOEXEC));
 }
 
-/* Where the file system cannot reserve, zeros are written: that is room as well. */
 static int sys_allocate(int fd, int64_t size) {
-    struct stat st;
-    static const char zeros[4096];
-    if (fallocate(fd, 0, 0, size) == 0)
-        return 0;
-    if ((errno != EOPNOTSUPP && errno != ENOSYS && errno != EINVAL) || fstat(fd, &st) < 0)
-        return -errno;
-    for (int64_t at = st.st_size; at < size;) {
-        const int64_t rest = size - at;
-        const size_t step = rest < (int64_t)sizeof zeros ? (size_t)rest : sizeof zeros;
-        const ssize_t n = pwrite(fd, zeros, step, at);
-        if (n < 0 && errno != EINTR)
-            return -errno;
-        at += n > 0 ? n : 0;
-    }
-    return 0;
+    return mfi_sys_allocate(fd, size);
 }
 
 static int sys_renameat(int from, const char *old, int to, const char *name) {
@@ -290,13 +278,8 @@ struct kernel_statx {
 _Static_assert(sizeof(struct kernel_statx) == 256, "struct statx is 256 bytes in every kernel");
 
 static int sys_statmount(int fd, const char *path, struct mfi_mount *mount) {
-    enum {
-        BASIC = 0x7ff,
-        BIRTH = 0x800,
-        MNT_ID = 0x1000,
-        ROOT_ATTRIBUTE = 0x2000,
-        NO_AUTOMOUNT = 0x800
-    };
+    enum { BASIC = 0x7ff, BIRTH = 0x800, MNT_ID = 0x1000 };
+    enum { ROOT_ATTRIBUTE = 0x2000, NO_AUTOMOUNT = 0x800 };
     struct kernel_statx sx = {0};
     int flags = AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW | NO_AUTOMOUNT;
     if (syscall(SYS_statx, fd, path, flags, BASIC | BIRTH | MNT_ID, &sx) < 0)

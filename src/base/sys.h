@@ -146,6 +146,7 @@
  * for as long as it takes.
  *
  * allocate makes room on the disk for `size` bytes, so that a mapping cannot fault for lack of it.
+ * -EFBIG, and no signal, where the process may not have so large a file.
  *
  * open_unnamed creates a file without a name in a directory (O_TMPFILE), or says why it cannot:
  * -EOPNOTSUPP, -EISDIR, -EINVAL or -ENOENT mean that this file system or kernel has no such thing.
@@ -207,6 +208,8 @@ struct mfi_sys {
 #undef MFI_MEMBER
 
 extern struct mfi_sys mfi_sys;
+
+int mfi_sys_allocate(int fd, int64_t size); /* the entry, in allocate.c */
 
 /* Waits for the end of a thread. It is not in the table, because it cannot fail; and what is not
  * waited for would go on working. */

@@ -2,7 +2,8 @@
  *
  * This process's lease journal: made with its first name, written by every later one.
  *
- * States      NONE -first name-> OPEN, or REFUSED (no directory for it: nothing is reaped);
+ * States      NONE -first name-> OPEN, or REFUSED (no directory for it: nothing is reaped), or NONE
+ *             still (no descriptor for it: the next name asks again);
  *             after a fork NONE again in the child, whose parent's journal stays mapped: adopting
  *             writes there
  * Invariants  a mapping is never undone, so a cell can be written at any instant. The journal is
@@ -32,7 +33,7 @@ enum { BLOCKS = 24 };
 static struct {
     _Atomic uint64_t process; /* 0: never asked for */
     _Atomic int open;         /* of `process`: 0 means REFUSED */
-    _Atomic int making;       /* by the process whose pid this is */
+    _Atomic uint64_t making;  /* the number of the process that is at it; 0: none */
     struct mfi_cell *_Atomic blocks[BLOCKS];
     struct mfi_identity identity;
     _Atomic int pid; /* of the process that opened it, or is at it */
@@ -252,12 +253,12 @@ static void drop(void) {
 }
 
 /* What is being made stands in the struct before it exists: a signal may end the process here. */
-static int open_new(void) {
+static int open_once(void) {
     struct stat st;
     journal.dir = mfi_lease_dir_make(&journal.dir_path, &journal.dir_is_ours, NULL);
     if (journal.dir < 0)
         return journal.dir;
-    atomic_store(&journal.making, 1);
+    atomic_store(&journal.making, mfi_process());
     journal.fd = make_locked(journal.dir, &st);
     const int r = journal.fd < 0 ? journal.fd : write_new(journal.fd, &st);
     if (r < 0)
@@ -265,6 +266,16 @@ static int open_new(void) {
     atomic_store(&journal.making, 0);
     if (r < 0)
         drop();
+    return r;
+}
+
+/* The directory goes with the last journal in it: another process may have ended between our look
+ * at the one and the making of the other. */
+static int open_new(void) {
+    enum { ATTEMPTS = 10 };
+    int r = -ENOENT;
+    for (int attempt = 0; r == -ENOENT && attempt < ATTEMPTS; attempt++)
+        r = open_once();
     return r;
 }
 
@@ -285,6 +296,11 @@ static void leave_parents(void) {
     journal.name[0] = '\0'; /* the parent's: it must not be taken for ours */
 }
 
+/* For want of descriptors: with the next name it is tried again. */
+static int may_pass(int code) {
+    return code == -EMFILE || code == -ENFILE;
+}
+
 static void open_for(uint64_t process) {
     mfi_lock_take(&opening);
     int fresh = 0;
@@ -293,9 +309,11 @@ static void open_for(uint64_t process) {
         atomic_store(&journal.making, 0); /* the parent's, if it was at it when it forked */
         leave_parents();
         atomic_store(&journal.pid, mfi_sys.getpid());
-        fresh = open_new() == 0;
+        const int r = open_new();
+        fresh = r == 0;
         atomic_store(&journal.open, fresh);
-        atomic_store(&journal.process, process);
+        if (!may_pass(r))
+            atomic_store(&journal.process, process);
     }
     mfi_lock_give(&opening);
     if (fresh)
@@ -357,8 +375,17 @@ const char *mfi_journal_name(void) {
 }
 
 void mfi_journal_end(void) {
-    if (is_mine() || atomic_load(&journal.making))
+    /* A child that was forked while its parent was at it leaves it to the parent. */
+    if (is_mine() || atomic_load(&journal.making) == mfi_process())
         remove_journal();
+}
+
+void mfi_journal_stand_still(void) {
+    mfi_lock_take(&opening);
+}
+
+void mfi_journal_go_on(void) {
+    mfi_lock_give(&opening);
 }
 
 void mfi_journal_unmap(void) {

@@ -104,6 +104,11 @@ const char *mfi_journal_name(void);
 /* The end of the process: the journal goes. Async-signal-safe. */
 void mfi_journal_end(void);
 
+/* Between the two no journal of this process is being made by another thread: the one that there is
+ * is known by its identity, and not opened by mistake, whose closing would give its lock back. */
+void mfi_journal_stand_still(void);
+void mfi_journal_go_on(void);
+
 /* For a guard: a mapping is a reference to the open file, and keeps an inherited lease alive. */
 void mfi_journal_unmap(void);
 

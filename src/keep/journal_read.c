@@ -101,7 +101,9 @@ static int look_inside(struct mfi_journal *journal) {
 
 int mfi_journal_open(int dir, const char *name, int take, struct mfi_journal *ret) {
     *ret = (struct mfi_journal){.fd = -1, .dir = dir, .name = name};
+    mfi_journal_stand_still();
     int r = open_file(ret);
+    mfi_journal_go_on();
     if (r < 0)
         return r;
     const int self = ret->holder == MFI_HOLDER_SELF;

@@ -19,15 +19,14 @@
 /* Held open, so that the thing is found again whatever happens to the path. Shared by reference;
  * the struct itself is never freed while another thread may look at it. */
 struct mfi_parent {
-    _Atomic uint32_t references;
-    _Atomic int open;        /* 1 until the last reference goes */
-    _Atomic int no_tmpfile;  /* 1: O_TMPFILE was tried and is not to be had here */
-    int fd;                  /* O_PATH */
-    uint32_t uid;            /* owner of what is created there, as the proof has shown */
-    char *path;              /* absolute */
-    uint64_t signature;      /* where.c: of the environment in which it was chosen */
-    const char *reason;      /* where.c: why it was chosen */
-    struct mfi_parent *next; /* parent.c: list of the spare */
+    _Atomic uint64_t references; /* and above them, in which of its lives it is (parent.c) */
+    _Atomic int no_tmpfile;      /* 1: O_TMPFILE was tried and is not to be had here */
+    int fd;                      /* O_PATH */
+    uint32_t uid;                /* owner of what is created there, as the proof has shown */
+    char *path;                  /* absolute */
+    uint64_t signature;          /* where.c: of the environment in which it was chosen */
+    const char *reason;          /* where.c: why it was chosen */
+    struct mfi_parent *next;     /* parent.c: list of the spare */
 };
 
 /* parent->uid where nothing was proved: the user of what is made there is not looked at. */
@@ -77,6 +76,10 @@ struct mfi_slot {
     int64_t birth;                /* see mfi_slot_unpin */
     char name[256];               /* NUL-terminated; written before the name is created */
 };
+
+/* Does what the first slot of a process has to do for all: makes the journal and reaps a little, of
+ * which whoever looks on is told. For callers who are going to reserve one under a lock. */
+void mfi_slots_prepare(void);
 
 /* Takes a slot for a name to be made in `parent` (another reference is taken). The caller writes
  * slot->name, announces it, creates, then arms or releases. 0 or -ENOMEM. */

@@ -5,15 +5,20 @@
  * States      OPEN (references > 0) -last reference-> CLOSED -> freed, or on the list of the spare
  * Invariants  a struct that was ever behind a shared pointer is never freed, only used again as a
  *             struct mfi_parent: a thread that looks at it late finds a counter, whoever's it is.
- *             Only the thread that turns `open` from 1 to 0 closes and frees what is inside.
- * Why         the directory is looked up for every file that is made, by all threads at once, and
- *             no lock shall stand there. Hazard pointers would do it too, with more code.
+ *             Above the counter of references stands how often the struct was opened and closed; it
+ *             is open while that is odd. Only the thread that makes it even closes and frees what
+ * is inside: in one step with seeing that there is no reference, because the struct may be another
+ * directory's by the next. Why         the directory is looked up for every file that is made, by
+ * all threads at once, and no lock shall stand there. Hazard pointers would do it too, with more
+ * code.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdlib.h>
 
 #include "keep.h"
+
+static const uint64_t opened_or_closed = (uint64_t)1 << 32;
 
 static struct mfi_lock spare_lock;
 static struct mfi_parent *spare;
@@ -50,8 +55,7 @@ int mfi_parent_adopt(int *fd, const char *path, struct mfi_parent **ret, mayfly_
     parent->reason = NULL;
     atomic_store(&parent->no_tmpfile, 0);
     /* Added and not set: a thread that looked late may hold a count of its own for a moment. */
-    (void)atomic_fetch_add(&parent->references, 1);
-    atomic_store(&parent->open, 1);
+    (void)atomic_fetch_add(&parent->references, opened_or_closed + 1);
     *ret = parent;
     return 0;
 }
@@ -73,10 +77,11 @@ struct mfi_parent *mfi_parent_ref(struct mfi_parent *parent) {
 }
 
 void mfi_parent_unref(struct mfi_parent *parent) {
-    if (parent == NULL || atomic_fetch_sub(&parent->references, 1) != 1)
+    if (parent == NULL)
         return;
-    int open = 1;
-    if (!atomic_compare_exchange_strong(&parent->open, &open, 0))
+    uint64_t now = atomic_fetch_sub(&parent->references, 1) - 1;
+    if ((uint32_t)now != 0 || (now & opened_or_closed) == 0 ||
+        !atomic_compare_exchange_strong(&parent->references, &now, now + opened_or_closed))
         return;
     (void)mfi_sys.close(parent->fd); /* O_PATH: nothing to be lost */
     free(parent->path);

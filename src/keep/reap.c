@@ -3,8 +3,9 @@
  * Reaping: removing what dead processes have left, by their journals.
  *
  * Invariants  only a journal that is locked by us is worked on, and only what it names is touched,
- *             if it still is what was made: device, inode, owner and birth. A journal goes when all
- *             that it names is gone; until then a reaper that is killed leaves it for the next.
+ *             if it still is what was made: device, inode and birth, or owner where no birth is
+ *             known. A journal goes when all that it names is gone; until then a reaper that is
+ *             killed leaves it for the next.
  *             The directory of a name is opened once, and the name is looked at and removed in it.
  * Not handled another user who may rename in the directory of a name can exchange the file between
  *             the look and the removal, for another one in a directory that is his anyway.
@@ -26,6 +27,7 @@ struct reaping {
     const mayfly_reap_options *options;
     mayfly_reap_result *result;
     uint64_t budget; /* entries that may still be removed */
+    uint64_t spent;  /* on the name that is being removed */
     struct mfi_journal *journal;
     uint64_t failed; /* of this journal */
     /* the directory of the name before, which often is that of the next one */
@@ -82,17 +84,20 @@ int mfi_record_matches(const struct mfi_record *record, const struct mfi_mount *
                        int other_boot) {
     const int directory = record->kind == MFI_KIND_DIRECTORY;
     const int birth_known = record->birth != 0 && found->birth != 0;
-    if (found->inode != record->identity.inode || found->uid != record->uid ||
-        S_ISDIR(found->mode) != directory || (!directory && !S_ISREG(found->mode)))
+    if (found->inode != record->identity.inode || S_ISDIR(found->mode) != directory ||
+        (!directory && !S_ISREG(found->mode)))
         return 0;
-    if (birth_known && found->birth != record->birth)
+    /* What was born when ours was is ours, also if it was given to another user since (chown(2), or
+     * a persist that keeps the target's owner). */
+    if (birth_known ? found->birth != record->birth : found->uid != record->uid)
         return 0;
     return found->device == record->identity.device || (other_boot && birth_known);
 }
 
 static int within_budget(const mayfly_tree_progress *progress, void *user) {
-    const struct reaping *reaping = user;
-    return progress->removed_files + progress->removed_directories > reaping->budget;
+    struct reaping *reaping = user;
+    reaping->spent = progress->removed_files + progress->removed_directories;
+    return reaping->spent > reaping->budget;
 }
 
 static int remove_known(struct reaping *reaping, const struct mfi_record *record,
@@ -149,6 +154,7 @@ static int reap_record(const struct mfi_record *record, void *user) {
     struct reaping *reaping = user;
     if (reaping->budget == 0)
         return -ECANCELED;
+    reaping->spent = 1;
     const int code = remove_record(reaping, record);
     if (code == -ENOMEM || code == -EMFILE || code == -ENFILE)
         return code;
@@ -157,7 +163,7 @@ static int reap_record(const struct mfi_record *record, void *user) {
                                 &reaping->result->other, &reaping->result->failed};
     ++*counts[what];
     reaping->failed += what == MAYFLY_REAPED_FAILED;
-    reaping->budget--;
+    reaping->budget -= reaping->spent < reaping->budget ? reaping->spent : reaping->budget;
     if (what == MAYFLY_REAPED_REMOVED && !reaping->options->dry_run)
         mfi_event(MAYFLY_EVENT_REAPED, record->kind, record->path, NULL, 0);
     const mayfly_reap_options *options = reaping->options;

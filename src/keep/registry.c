@@ -4,7 +4,7 @@
  *
  * States      FREE -> RESERVED (the name is being written) -> NAMED (it is, and the file may exist)
  *             -> LIVE (its inode is known) <-> HELD (kept: the end of the process leaves it);
- *             LIVE, HELD -> GONE (removed) -> FREE
+ *             LIVE, HELD -> REMOVING (a thread is at it) -> GONE (removed) -> FREE
  * Invariants  slots lie in blocks that are never moved or freed, so they can be read at any
  *             instant, by any thread. Taking one and giving it back takes no lock.
  * Not handled a thread that makes files while another is already in exit(): what it makes after the
@@ -165,6 +165,10 @@ static int claim(const struct mfi_slot *slot) {
            mfi_cell_state(cell) != MFI_CELL_ADOPTED;
 }
 
+void mfi_slots_prepare(void) {
+    (void)mfi_journal_cell(0);
+}
+
 /* ---- a name's life --------------------------------------------------------------------------- */
 
 int mfi_slot_reserve_unlisted(struct mfi_parent *parent, enum mfi_kind kind,
@@ -286,6 +290,9 @@ int mfi_slot_owned(const struct mfi_slot *slot) {
 void mfi_slot_release(struct mfi_slot *slot) {
     if (slot == NULL)
         return;
+    /* Another thread ends the process and removes it at this moment, by what stands here. */
+    while (mfi_slot_owned(slot) && atomic_load(&slot->state) == MFI_SLOT_REMOVING)
+        (void)sched_yield();
     struct mfi_parent *parent = slot->parent;
     give_slots(slot);
     mfi_parent_unref(parent);
@@ -352,31 +359,40 @@ static int remove_known(struct mfi_slot *slot, const mayfly_tree_options *option
                                             : remove_file(slot, error);
 }
 
-static void tell_removed(const struct mfi_slot *slot, int code) {
-    mfi_auto_free char *path = mfi_slot_path(slot);
+static void tell_removed(enum mfi_kind kind, const char *path, int code) {
     if (code < 0)
-        mfi_event_failed("remove", slot->kind, path, code);
+        mfi_event_failed("remove", kind, path, code);
     else
-        mfi_event(MAYFLY_EVENT_REMOVED, slot->kind, path, NULL, 0);
+        mfi_event(MAYFLY_EVENT_REMOVED, kind, path, NULL, 0);
+}
+
+/* It is REMOVING, and was `before`. */
+static int remove_taken(struct mfi_slot *slot, uint32_t before,
+                        const mayfly_tree_options *tree_options, mayfly_leftovers **ret_left,
+                        mayfly_error *error) {
+    const int mine = claim(slot); /* else a child has adopted it */
+    const int r = mine ? remove_known(slot, tree_options, ret_left, error) : 0;
+    const enum mfi_kind kind = slot->kind;
+    mfi_auto_free char *path = mine && mfi_events_on() ? mfi_slot_path(slot) : NULL;
+    if (r < 0 && slot->cell != NULL)
+        (void)mfi_cell_move(slot->cell, MFI_CELL_REMOVING, MFI_CELL_LIVE);
+    atomic_store(&slot->state, r < 0 ? before : (uint32_t)MFI_SLOT_GONE);
+    /* From here on it may be another thread's. */
+    if (mine && mfi_events_on())
+        tell_removed(kind, path, r);
+    return r;
 }
 
 int mfi_slot_remove(struct mfi_slot *slot, const mayfly_tree_options *tree_options,
                     mayfly_leftovers **ret_left, mayfly_error *error) {
-    /* Whoever makes it GONE removes it: this call, or the end of the process in another thread. */
-    const uint32_t before = atomic_exchange(&slot->state, MFI_SLOT_GONE);
-    if (before == MFI_SLOT_GONE)
-        return 0;
-    if (!claim(slot))
-        return 0; /* a child has adopted it */
-    const int r = remove_known(slot, tree_options, ret_left, error);
-    if (mfi_events_on())
-        tell_removed(slot, r);
-    if (r < 0) {
-        if (slot->cell != NULL)
-            (void)mfi_cell_move(slot->cell, MFI_CELL_REMOVING, MFI_CELL_LIVE);
-        atomic_store(&slot->state, before);
-    }
-    return r;
+    /* Whoever makes it REMOVING removes it: this call, or the end of the process in another thread.
+     */
+    uint32_t before = atomic_load(&slot->state);
+    do {
+        if (before == MFI_SLOT_REMOVING || before == MFI_SLOT_GONE)
+            return 0;
+    } while (!atomic_compare_exchange_weak(&slot->state, &before, MFI_SLOT_REMOVING));
+    return remove_taken(slot, before, tree_options, ret_left, error);
 }
 
 /* ---- the end of the process ------------------------------------------------------------------ */
@@ -398,9 +414,10 @@ static int sweep_slot(struct mfi_slot *slot) {
         if (state == MFI_SLOT_NAMED)
             unlink_slot(slot);
     }
-    if (state != MFI_SLOT_LIVE)
+    uint32_t live = MFI_SLOT_LIVE;
+    if (!atomic_compare_exchange_strong(&slot->state, &live, MFI_SLOT_REMOVING))
         return 0;
-    const int r = mfi_slot_remove(slot, NULL, NULL, NULL); /* nobody is left to be told */
+    const int r = remove_taken(slot, live, NULL, NULL, NULL); /* nobody is left to be told */
     return r == MAYFLY_E_REPLACED ? 0 : r;
 }
 
@@ -419,8 +436,8 @@ __attribute__((no_sanitize("thread"), noinline)) static int snapshot(const struc
            atomic_load(&to->state) == state;
 }
 
-/* Without memory, locks or messages. What is being removed at this moment (GONE) is removed again:
- * the thread that is at it may be the one that was interrupted. */
+/* Without memory, locks or messages. What is being removed at this moment is removed again: the
+ * thread that is at it may be the one that was interrupted. */
 static int sweep_slot_in_handler(struct mfi_slot *slot) {
     struct stat st;
     struct mfi_slot now;
@@ -433,7 +450,7 @@ static int sweep_slot_in_handler(struct mfi_slot *slot) {
         if (state == MFI_SLOT_NAMED)
             unlink_slot(&now);
     }
-    if ((state != MFI_SLOT_LIVE && state != MFI_SLOT_GONE) || !claim(&now))
+    if ((state != MFI_SLOT_LIVE && state != MFI_SLOT_REMOVING) || !claim(&now))
         return 0;
     if (now.kind == MFI_KIND_DIRECTORY) {
         const int r = mfi_tree_strip(now.parent->fd, now.name, &now.identity);

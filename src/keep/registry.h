@@ -13,6 +13,7 @@ enum mfi_slot_state {
     MFI_SLOT_NAMED,    /* the name, a random one, is complete, and may exist */
     MFI_SLOT_LIVE,
     MFI_SLOT_HELD,
+    MFI_SLOT_REMOVING,
     MFI_SLOT_GONE,
     MFI_SLOT_MORE, /* only its cell is used: a long path goes on in it */
 };

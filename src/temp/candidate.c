@@ -70,9 +70,9 @@ static int source_path(enum source source, char **ret, mayfly_error *error) {
         *ret = NULL;
         return 0;
     }
-    const int r = mfi_absolute(path, ret, error);
+    const int r = mfi_absolute(path, ret, NULL);
     if (r == -ENOMEM)
-        return r;
+        return mfi_fail_memory(error, strlen(path));
     if (r < 0)
         *ret = NULL; /* the working directory is gone: that candidate does not exist */
     return 0;

@@ -135,20 +135,29 @@ static int choose_again(const struct mfi_request *request, size_t site, int code
     return 0;
 }
 
+/* The first failure is the one that is told, and only if no site served. */
+static int tell_first(mayfly_error *error, const mayfly_error *first, int code) {
+    if (error != NULL && first->code != 0)
+        *error = *first;
+    return code;
+}
+
 /* Goes through the sites with `attempt` until it succeeds; tells at which it did. */
 static int over_sites(const struct mfi_request *request, size_t first_site,
                       int (*attempt)(struct mfi_parent *parent, const struct mfi_request *request,
                                      void *context, mayfly_error *error),
                       void *context, size_t *ret_site, mayfly_error *error) {
+    mayfly_error first;
     int first_failure = 0;
     int again = 1;
+    first.code = 0;
     for (size_t site = first_site;; site++) {
         struct mfi_parent *parent = NULL;
-        mayfly_error *report = first_failure == 0 ? error : NULL; /* the first failure wins */
+        mayfly_error *report = first_failure == 0 && error != NULL ? &first : NULL;
         int r = mfi_request_site(request, site, &parent, report);
         if (r == 0)
             return first_failure != 0
-                       ? first_failure
+                       ? tell_first(error, &first, first_failure)
                        : mfi_fail(error, -ENOENT, "openat", NULL, "no fall-back directory is left");
         if (r > 0)
             r = attempt(parent, request, context, report);
@@ -168,7 +177,7 @@ static int over_sites(const struct mfi_request *request, size_t first_site,
                          "what is made here belongs to another user each time");
         first_failure = first_failure == 0 ? r : first_failure;
         if (!mfi_request_elsewhere(r))
-            return first_failure;
+            return tell_first(error, &first, first_failure);
     }
 }
 

@@ -247,7 +247,6 @@ static int step_into(struct walk *walk, const char *whole, mayfly_error *error) 
     return 0;
 }
 
-/* Walks to the last component. make_missing: makes the directories on the way. */
 /* One directory more, counted. */
 static int make_one(const mayfly_dir *dir, const struct walk *walk, const char *path,
                     mayfly_error *error) {
@@ -266,6 +265,7 @@ static int make_one(const mayfly_dir *dir, const struct walk *walk, const char *
     return r < 0 ? mfi_fail_call(error, r, "mkdirat", path, walk->dir) : 0;
 }
 
+/* Walks to the last component. make_missing: makes the directories on the way. */
 static int walk_to(const mayfly_dir *dir, const char *path, int make_missing, struct walk *walk,
                    mayfly_error *error) {
     if (dir->inside == NULL)
@@ -295,14 +295,29 @@ int mayfly_dir_mkdir(const mayfly_dir *dir, const char *path, mayfly_error *erro
     return r < 0 ? r : make_one(dir, &walk, path, error);
 }
 
-/* How a mode opens: exclusively, an existing one, or either. */
-static int open_flags(const char *mode) {
-    const int base = O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
-    if (mode == NULL || strpbrk(mode, "ra") == NULL)
-        return base | O_RDWR | O_CREAT | O_EXCL;
-    if (strchr(mode, 'a') != NULL)
-        return base | O_RDWR | O_CREAT;
-    return base | (strchr(mode, '+') != NULL ? O_RDWR : O_RDONLY);
+/* Opens as the mode says: a new one, one that is there, or either, which is tried in turn, because
+ * what is new gets its mode and is counted. */
+static int open_by_mode(const struct walk *walk, const char *mode, mode_t permissions,
+                        int *ret_created) {
+    enum { BASE = O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, ATTEMPTS = 100 };
+    const int either = mode != NULL && strchr(mode, 'a') != NULL;
+    const int existing = mode != NULL && strchr(mode, 'r') != NULL;
+    const int read_only = existing && strchr(mode, '+') == NULL;
+    int fd = -EEXIST;
+    for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+        *ret_created = 0;
+        if (!existing) {
+            fd = mfi_sys.openat(walk->dir, walk->name, BASE | O_RDWR | O_CREAT | O_EXCL,
+                                permissions);
+            *ret_created = fd >= 0;
+        }
+        if (!existing && (fd != -EEXIST || !either))
+            return fd;
+        fd = mfi_sys.openat(walk->dir, walk->name, BASE | (read_only ? O_RDONLY : O_RDWR), 0);
+        if (existing || fd != -ENOENT)
+            return fd;
+    }
+    return fd;
 }
 
 static int check_regular(int fd, struct stat *st, uint32_t permissions, int created,
@@ -319,15 +334,16 @@ static int check_regular(int fd, struct stat *st, uint32_t permissions, int crea
 }
 
 static int open_below(const struct walk *walk, const mayfly_file_options *options, const char *path,
-                      struct stat *st, mayfly_error *error) {
-    const int flags = open_flags(options->mode);
+                      struct stat *st, int *ret_created, mayfly_error *error) {
     const uint32_t permissions = mfi_file_permissions(options);
-    mfi_auto_fd fd = mfi_sys.openat(walk->dir, walk->name, flags, (mode_t)permissions);
+    mfi_auto_fd fd = open_by_mode(walk, options->mode, (mode_t)permissions, ret_created);
     if (fd == -ELOOP)
         return mfi_fail(error, -ELOOP, "openat", path, "is a symbolic link, which is not followed");
     if (fd < 0)
         return mfi_fail_call(error, fd, "openat", path, walk->dir);
-    const int r = check_regular(fd, st, permissions, (flags & O_EXCL) != 0, path, error);
+    const int r = check_regular(fd, st, permissions, *ret_created, path, error);
+    if (r < 0 && *ret_created)
+        (void)mfi_sys.unlinkat(walk->dir, walk->name, 0);
     return r < 0 ? r : mfi_take_fd(&fd);
 }
 
@@ -424,8 +440,8 @@ int mayfly_dir_file_sized(size_t options_size, const mayfly_dir *dir, const char
     if (r < 0)
         return r;
     struct stat st;
-    mfi_auto_fd fd = open_below(&walk, &known, path, &st, error);
-    const int created = (open_flags(known.mode) & O_EXCL) != 0;
+    int created = 0;
+    mfi_auto_fd fd = open_below(&walk, &known, path, &st, &created, error);
     r = fd < 0 ? fd : furnish(dir, file, known.max_bytes, &walk, &fd, &st, created, slot, error);
     if (r < 0) {
         mfi_slot_release(slot);

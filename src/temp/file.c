@@ -48,8 +48,10 @@ int mfi_file_leave(mayfly_file *file, mayfly_error *error) {
 int mfi_file_settle(mayfly_file *file, int final, mayfly_error *error) {
     if (file->process != mfi_process())
         return 0;
-    const int r = file->text == NULL ? 0 : mfi_text_settle(file, final, error);
-    return r < 0 ? r : mfi_raw_flush(file, error);
+    int r = file->text == NULL ? 0 : mfi_text_settle(file, final, error);
+    if (r == 0)
+        r = mfi_raw_flush(file, error);
+    return r < 0 ? r : mfi_stream_check(file, error);
 }
 
 static int64_t leave_with(mayfly_file *file, int64_t result, mayfly_error *error) {
@@ -198,7 +200,10 @@ int mayfly_file_writev(mayfly_file *file, const mayfly_slice *slices, size_t cou
             memcpy(joined + at, slices[i].data, slices[i].size);
         at += slices[i].size;
     }
-    return mayfly_file_write(file, joined, total, error);
+    const int r = mayfly_file_write(file, joined, total, error);
+    if (file != NULL && (file->flags & MFI_SECRET) != 0)
+        explicit_bzero(joined, total);
+    return r;
 }
 
 /* ---- lines and all --------------------------------------------------------------------------- */
@@ -237,6 +242,8 @@ static int64_t peek(mayfly_file *file, const char **ret_data, mayfly_error *erro
     if (n <= 0)
         return n;
     file->position--;
+    if (file->window == NULL) /* a secret, and no memory for one more can be locked */
+        return mfi_fail_call(error, -ENOMEM, "read_line", mfi_file_label(file), -1);
     *ret_data = file->window + (file->position - file->window_at);
     return file->window_at + (int64_t)file->window_size - file->position;
 }

@@ -48,7 +48,8 @@ struct mayfly_file {
     uint64_t max_size;
     uint64_t process; /* mfi_process() at creation: another one is a forked child */
 
-    /* the window: bytes [window_at, window_at + window_size) of the file */
+    /* the window: bytes [window_at, window_at + window_size) of the file; of a secret one in locked
+     * memory */
     char *window;
     size_t window_size;
     int64_t window_at;
@@ -92,11 +93,20 @@ int mfi_file_new(const mayfly_file_options *options, mayfly_file **ret, mayfly_e
 /* Frees a handle and what is in it; the store is closed, the name left. */
 void mfi_file_free(mayfly_file *file);
 
+/* Closes the store; in a forked child without what is not there. */
+int mfi_file_close_store(mayfly_file *file);
+
 /* ---- stream.c */
 
 int mfi_stream_enter(mayfly_file *file, mayfly_error *error);
 int mfi_stream_leave(mayfly_file *file, mayfly_error *error);
 int mfi_stream_close(mayfly_file *file, int discard, mayfly_error *error);
+
+/* 0, or -EIO: something that was printed was lost, as ferror(3) tells of the stream. */
+int mfi_stream_check(const mayfly_file *file, mayfly_error *error);
+
+/* `fd` is what the file is from now on. */
+void mfi_stream_follow(const mayfly_file *file, int fd);
 
 /* ---- raw.c: bytes at the position, whatever the mode is; the callers have checked mode and fork
  */

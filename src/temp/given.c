@@ -118,14 +118,14 @@ static int at_once(struct mfi_slot *slot, const struct mfi_request *request, may
 
 int mfi_create_given(struct mfi_slot *slot, const struct mfi_request *request,
                      mayfly_error *error) {
-    int fd = from_unnamed(slot, request, error);
-    if (fd == -EOPNOTSUPP) {
-        mayfly_error why;
+    mayfly_error why;
+    why.code = 0;
+    int fd = from_unnamed(slot, request, &why);
+    if (fd == -EOPNOTSUPP)
         fd = from_random(slot, request, &why);
-        if (fd < 0 && error != NULL)
-            *error = why;
-    }
     if (fd == -EPERM || fd == -EOPNOTSUPP || fd == -EINVAL || fd == -ENOSYS)
-        fd = at_once(slot, request, error);
+        return at_once(slot, request, error);
+    if (fd < 0 && why.code != 0 && error != NULL)
+        *error = why;
     return fd;
 }

@@ -66,8 +66,7 @@ static void end_io(mayfly_file *file, struct outcome *outcome) {
 static void close_store(mayfly_file *file, struct outcome *outcome) {
     if (file->store.base.ops == NULL)
         return;
-    const int r = file->store.base.ops->close(&file->store.base);
-    file->store.base.ops = NULL;
+    const int r = mfi_file_close_store(file);
     if (r < 0)
         note(outcome, mfi_fail_call(report(outcome), r, "close", mfi_file_label(file), -1));
 }
@@ -196,6 +195,9 @@ int mayfly_file_is_leased(const mayfly_file *file) {
 }
 
 int mayfly_file_adopt(mayfly_file *file, mayfly_error *error) {
+    if ((file->flags & MFI_SECRET) != 0 && !mine(file))
+        return mfi_fail(error, -ENOTSUP, "adopt", mfi_file_label(file),
+                        "the content of a secret file is in memory that a child does not have");
     const int named = file->slot != NULL && (file->flags & MFI_KEEP) == 0;
     const int r = named ? mfi_slot_adopt(file->slot, error) : 0;
     if (r == 0)

@@ -21,14 +21,26 @@ enum { DONTFORK = 10, DONTDUMP = 16, WIPEONFORK = 18, PAGE = 4096 };
 #ifdef MFI_HAVE_SODIUM
 #include <sodium.h>
 
+/* Has the kernel bring every page now: for one that is not to be had it gives an error, where a
+ * store would be a signal. mlock(2) does not serve: it refuses such memory, which is locked by
+ * nature. */
+static int touch(char *memory, size_t size) {
+    for (size_t at = 0; at < size; at += PAGE) {
+        const ssize_t n = mfi_sys.getrandom(memory + at, 1, MFI_GRND_NONBLOCK);
+        if (n != 1)
+            return n < 0 ? (int)n : -EFAULT;
+        memory[at] = 0;
+    }
+    return 0;
+}
+
 static void *map_secret(size_t size) {
     mfi_auto_fd fd = mfi_sys.memfd_secret();
     if (fd < 0 || mfi_sys.ftruncate(fd, (off_t)size) < 0)
         return NULL;
-    void *memory = mfi_sys.mmap(size, fd, 0);
-    /* Locking is implied, but its limit shows only when a page is touched: now, by mlock. */
+    void *memory = mfi_sys.mmap(size, fd, 0); /* here RLIMIT_MEMLOCK counts */
     if (memory != NULL &&
-        (mfi_sys.mlock(memory, size) < 0 || mfi_sys.madvise(memory, size, DONTFORK) < 0)) {
+        (touch(memory, size) < 0 || mfi_sys.madvise(memory, size, DONTFORK) < 0)) {
         (void)mfi_sys.munmap(memory, size);
         return NULL;
     }
@@ -153,6 +165,17 @@ const struct mfi_store_ops mfi_locked_ops;
 int mfi_locked_open(union mfi_any_store *store) {
     (void)store;
     return -ENOTSUP;
+}
+
+void *mfi_locked_alloc(size_t *size, int *ret_code) {
+    (void)size;
+    *ret_code = -ENOTSUP;
+    return NULL;
+}
+
+void mfi_locked_free(void *memory, size_t size) {
+    (void)memory;
+    (void)size;
 }
 
 #endif

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "file.h"
+#include "locked.h"
 #include "quota.h"
 #include "spool.h"
 #include "temp.h"
@@ -123,6 +124,24 @@ int mfi_file_new(const mayfly_file_options *options, mayfly_file **ret, mayfly_e
     return 0;
 }
 
+int mfi_file_close_store(mayfly_file *file) {
+    int r = 0;
+    if ((file->flags & MFI_SECRET) != 0 && file->process != mfi_process())
+        mfi_store_abandon(&file->store);
+    else
+        r = file->store.base.ops->close(&file->store.base);
+    file->store.base.ops = NULL;
+    return r;
+}
+
+/* What may not be there in a forked child is left. */
+static void free_window(mayfly_file *file) {
+    if ((file->flags & MFI_SECRET) == 0)
+        free(file->window);
+    else if (file->process == mfi_process())
+        mfi_locked_free(file->window, MFI_WINDOW);
+}
+
 void mfi_file_free(mayfly_file *file) {
     if (file == NULL)
         return;
@@ -131,9 +150,9 @@ void mfi_file_free(mayfly_file *file) {
     if (file->account != NULL)
         mfi_account_close(file->account, (file->flags & MFI_KEEP) != 0);
     if (file->store.base.ops != NULL)
-        (void)file->store.base.ops->close(&file->store.base);
+        (void)mfi_file_close_store(file);
     if (file->window != NULL || file->path != NULL || file->later != NULL) {
-        free(file->window);
+        free_window(file);
         free(file->path);
         free(file->later);
     }

@@ -145,8 +145,11 @@ static void make_temporary_again(const struct persist *p, int fd) {
 /* rename that does not replace, where the file system or kernel has no such call. */
 static int link_and_unlink(int from, const char *old, const struct persist *p) {
     int r = mfi_sys.linkat(from, old, p->parent->fd, p->name, 0);
-    if (r == 0)
-        r = mfi_sys.unlinkat(from, old, 0);
+    if (r < 0)
+        return r;
+    r = mfi_sys.unlinkat(from, old, 0);
+    if (r < 0) /* it is temporary still: then the target is what it was, which is nothing */
+        (void)mfi_sys.unlinkat(p->parent->fd, p->name, 0);
     return r;
 }
 
@@ -231,19 +234,19 @@ static int by_link(struct persist *p) {
 
 /* ---- by a copy ------------------------------------------------------------------------------- */
 
-/* Kernel to kernel; -EXDEV and its like where that is not to be had. */
+/* Kernel to kernel; -EXDEV and its like where that is not to be had. By offsets, because that of
+ * the descriptor may be a stream's. */
 static int copy_in_kernel(int to, int from) {
     enum { STEP = 1 << 30 };
-    if (mfi_sys.lseek(from, 0, SEEK_SET) < 0)
-        return -EXDEV;
-    for (;;) {
-        const ssize_t n = mfi_sys.copy_file_range(from, to, STEP);
+    for (int64_t at = 0;;) {
+        const ssize_t n = mfi_sys.copy_range(from, at, to, at, STEP);
         if (n <= 0)
             return (int)n;
+        at += n;
     }
 }
 
-static int copy_content(struct persist *p, union mfi_any_store *to) {
+static int copy_bytes(struct persist *p, union mfi_any_store *to) {
     mayfly_file *file = p->file;
     p->result.path = MAYFLY_PERSIST_COPIED;
     if (file->store.base.ops == &mfi_disk_ops) {
@@ -263,11 +266,41 @@ static int copy_content(struct persist *p, union mfi_any_store *to) {
     return mfi_store_copy(&to->base, &file->store.base);
 }
 
+static int copy_content(struct persist *p, union mfi_any_store *to) {
+    const int r = copy_bytes(p, to);
+    const int64_t size = to->base.ops->size(&to->base);
+    to->disk.accepted = size < 0 ? -1 : size; /* whoever copied it: a later write that fails is
+                                                 taken back to here */
+    return r;
+}
+
 static void drop_copy(struct mfi_made *made, union mfi_any_store *store) {
     if (store->base.ops != NULL)
         (void)store->base.ops->close(&store->base);
     (void)mfi_slot_remove(made->slot, NULL, NULL, NULL);
     mfi_slot_release(made->slot);
+}
+
+/* The copy becomes the file's, under the number of the old descriptor, which somebody may have; and
+ * a stream goes on in it, where it was. */
+static void adopt_copy(mayfly_file *file, union mfi_any_store *copy) {
+    if (file->store.base.ops != &mfi_disk_ops) {
+        (void)file->store.base.ops->close(&file->store.base);
+        file->store = *copy;
+        return;
+    }
+    const int old = file->store.disk.fd;
+    const off_t at = mfi_sys.lseek(old, 0, SEEK_CUR);
+    if (at > 0)
+        (void)mfi_sys.lseek(copy->disk.fd, at, SEEK_SET);
+    mfi_stream_follow(file, copy->disk.fd);
+    if (mfi_sys.dup_to(copy->disk.fd, old, mfi_sys.is_inherited(old) > 0) < 0) {
+        (void)file->store.base.ops->close(&file->store.base);
+        file->store = *copy;
+        return;
+    }
+    (void)mfi_sys.close(copy->disk.fd); /* a duplicate of it is open */
+    file->store.disk.accepted = copy->disk.accepted;
 }
 
 static int by_copy(struct persist *p) {
@@ -300,8 +333,7 @@ static int by_copy(struct persist *p) {
     mfi_slot_release(made.slot);
     if (file->slot != NULL)
         (void)mfi_slot_remove(file->slot, NULL, NULL, NULL);
-    (void)file->store.base.ops->close(&file->store.base);
-    file->store = store;
+    adopt_copy(file, &store);
     return 0;
 }
 

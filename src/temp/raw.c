@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "file.h"
+#include "locked.h"
 #include "quota.h"
 #include "spool.h"
 
@@ -70,9 +71,26 @@ static int store_write(mayfly_file *file, const void *data, size_t size, int64_t
 /* ---- the window ------------------------------------------------------------------------------ */
 
 static int need_window(mayfly_file *file, mayfly_error *error) {
-    if (file->window == NULL)
-        file->window = mfi_sys.malloc(MFI_WINDOW);
-    return file->window == NULL ? mfi_fail_memory(error, MFI_WINDOW) : 0;
+    int code = -ENOMEM;
+    size_t size = MFI_WINDOW;
+    if (file->window != NULL)
+        return 0;
+    if ((file->flags & MFI_SECRET) != 0)
+        file->window = mfi_locked_alloc(&size, &code);
+    else
+        file->window = mfi_sys.malloc(size);
+    if (file->window != NULL)
+        return 0;
+    return code == -ENOMEM ? mfi_fail_memory(error, size)
+                           : mfi_fail_call(error, code, "mlock", mfi_file_label(file), -1);
+}
+
+/* Whether bytes pass through the window: not those of a secret file where no more memory can be
+ * locked. */
+static int has_window(mayfly_file *file) {
+    if (mfi_store_in_memory(&file->store) || (file->flags & MFI_UNBUFFERED) != 0)
+        return 0;
+    return (file->flags & MFI_SECRET) == 0 || need_window(file, NULL) == 0;
 }
 
 int mfi_raw_flush(mayfly_file *file, mayfly_error *error) {
@@ -164,13 +182,15 @@ int mfi_raw_write(mayfly_file *file, const void *data, size_t size, mayfly_error
             return (int)end;
         file->position = end;
     }
-    if (file->account != NULL && size <= INT64_MAX - (uint64_t)file->position) {
+    if (size >
+        (uint64_t)(INT64_MAX - file->position)) /* gathered, it would stand in the way for ever */
+        return fail_write(file, -EFBIG, "write", error);
+    if (file->account != NULL) {
         const int charged = charge(file, file->position + (int64_t)size, error);
         if (charged < 0)
             return remember(file, charged, file->position, size);
     }
-    const int gathered = !mfi_store_in_memory(&file->store) &&
-                         (file->flags & MFI_UNBUFFERED) == 0 && size < MFI_WINDOW;
+    const int gathered = size < MFI_WINDOW && has_window(file);
     int r = gathered ? gather(file, data, size, error) : straight(file, data, size, error);
     if (r == 0 && gathered && (file->flags & MFI_LINE_BUFFERED) != 0 &&
         memchr(data, '\n', size) != NULL) {
@@ -233,7 +253,7 @@ int64_t mfi_raw_read(mayfly_file *file, void *data, size_t size, mayfly_error *e
     if (have == size)
         return (int64_t)have;
     char *rest = (char *)data + have;
-    if ((file->flags & MFI_UNBUFFERED) != 0 || size - have >= MFI_WINDOW) {
+    if (size - have >= MFI_WINDOW || !has_window(file)) {
         const int64_t n = read_store(file, rest, size - have, have == 0 ? error : NULL);
         return n < 0 ? (have > 0 ? (int64_t)have : n) : (int64_t)have + n;
     }

@@ -6,12 +6,13 @@
  * On disk     block i at i * 4136: nonce (24), ciphertext (4096), tag (16), by
  *             XChaCha20-Poly1305 (libsodium; RFC 8439 with a 192-bit nonce). The block's number
  *             is authenticated with it, so blocks cannot be exchanged.
- * Invariants  a nonce is drawn at random for every writing of a block and never used again. The key
- *             exists in locked memory only, and is wiped when the file is closed: after that,
- *             or after a crash, the bytes on disk say nothing but how many they are.
- *             Which blocks were ever written, and how long the file is, is known in memory: a
- *             block that was not written reads as zeros, and one that was may not be missing.
- * Not handled an attacker who writes an older version of a block back (a replay) is not noticed.
+ * Invariants  a nonce is drawn at random for every writing of a block and never used again. The
+ * key, and a block in clear, exist in locked memory only, which is little, because a user may have
+ * only 64 KiB of it; the key is wiped when the file is closed: after that, or after a crash, the
+ * bytes on disk say nothing but how many they are. Which blocks were ever written, and how long the
+ * file is, is known in memory: a block that was not written reads as zeros, and one that was may
+ * not be missing. Not handled an attacker who writes an older version of a block back (a replay) is
+ * not noticed.
  */
 #define _GNU_SOURCE
 #include "store.h"
@@ -31,13 +32,18 @@ enum {
     BATCH = 16, /* blocks written or read with one call */
 };
 
+/* In locked memory. */
+struct vault {
+    unsigned char key[KEY];
+    unsigned char block[PLAIN];
+};
+
 struct mfi_cipher {
-    size_t locked_size;     /* of this struct's memory */
+    struct vault *vault;
+    size_t vault_size;      /* of its memory */
     int64_t size;           /* of the plain content */
     unsigned char *written; /* a bit for each block; says nothing of the content */
     size_t written_size;
-    unsigned char key[KEY];
-    unsigned char block[PLAIN];
     unsigned char sealed[BATCH * SEALED];
 };
 
@@ -85,7 +91,7 @@ static int seal(struct mfi_cipher *cipher, uint64_t block, const unsigned char *
         return r;
     (void)crypto_aead_xchacha20poly1305_ietf_encrypt(to + NONCE, NULL, plain, PLAIN,
                                                      (const unsigned char *)&block, sizeof block,
-                                                     NULL, to, cipher->key);
+                                                     NULL, to, cipher->vault->key);
     return 0;
 }
 
@@ -93,7 +99,7 @@ static int unseal(const struct mfi_cipher *cipher, uint64_t block, const unsigne
                   unsigned char *plain) {
     if (crypto_aead_xchacha20poly1305_ietf_decrypt(plain, NULL, NULL, from + NONCE, PLAIN + TAG,
                                                    (const unsigned char *)&block, sizeof block,
-                                                   from, cipher->key) != 0)
+                                                   from, cipher->vault->key) != 0)
         return MAYFLY_E_SYNTAX;
     return 0;
 }
@@ -111,17 +117,18 @@ static int64_t read_fully(int fd, unsigned char *data, size_t size, int64_t at) 
     return (int64_t)have;
 }
 
-/* The plain content of one block into cipher->block. */
+/* The plain content of one block into the vault's. */
 static int load_block(struct mfi_store *store, uint64_t block) {
     struct mfi_cipher *cipher = cipher_of(store);
     if (!was_written(cipher, block)) {
-        memset(cipher->block, 0, PLAIN);
+        memset(cipher->vault->block, 0, PLAIN);
         return 0;
     }
     const int64_t n = read_fully(fd_of(store), cipher->sealed, SEALED, (int64_t)block * SEALED);
     if (n < 0)
         return (int)n;
-    return n < SEALED ? MAYFLY_E_SYNTAX : unseal(cipher, block, cipher->sealed, cipher->block);
+    return n < SEALED ? MAYFLY_E_SYNTAX
+                      : unseal(cipher, block, cipher->sealed, cipher->vault->block);
 }
 
 /* ---- reading --------------------------------------------------------------------------------- */
@@ -168,7 +175,7 @@ static int64_t cipher_read(struct mfi_store *store, void *data, size_t size, int
         const int r = load_block(store, block);
         if (r < 0)
             return r;
-        memcpy(to + have, cipher->block + inside, part);
+        memcpy(to + have, cipher->vault->block + inside, part);
         have += part;
     }
     return (int64_t)size;
@@ -194,8 +201,8 @@ static int64_t write_batch(struct mfi_store *store, const unsigned char *data, s
             memcpy(cipher->sealed, sealed_one, SEALED);
             if (r < 0)
                 return r;
-            memcpy(cipher->block + inside, data + done, part);
-            plain = cipher->block;
+            memcpy(cipher->vault->block + inside, data + done, part);
+            plain = cipher->vault->block;
         }
         const int r = seal(cipher, first + count, plain, cipher->sealed + count * SEALED);
         if (r < 0)
@@ -222,8 +229,8 @@ static int clear_tail(struct mfi_store *store, int64_t size) {
     int r = load_block(store, block);
     if (r < 0)
         return r;
-    memset(cipher->block + inside, 0, PLAIN - inside);
-    r = seal(cipher, block, cipher->block, cipher->sealed);
+    memset(cipher->vault->block + inside, 0, PLAIN - inside);
+    r = seal(cipher, block, cipher->vault->block, cipher->sealed);
     return r < 0 ? r : mfi_write_all(fd_of(store), cipher->sealed, SEALED, (int64_t)block * SEALED);
 }
 
@@ -288,29 +295,43 @@ static int cipher_sync(struct mfi_store *store) {
     return mfi_sys.fsync(fd_of(store));
 }
 
-static int cipher_close(struct mfi_store *store) {
+/* All but the vault. */
+static int close_rest(struct mfi_store *store) {
     struct mfi_cipher *cipher = cipher_of(store);
     free(cipher->written);
-    mfi_locked_free(cipher, cipher->locked_size);
+    free(cipher);
     const int r = mfi_sys.close(fd_of(store));
     store->ops = NULL;
     return r;
+}
+
+static int cipher_close(struct mfi_store *store) {
+    const struct mfi_cipher *cipher = cipher_of(store);
+    mfi_locked_free(cipher->vault, cipher->vault_size);
+    return close_rest(store);
+}
+
+void mfi_cipher_abandon(union mfi_any_store *store) {
+    (void)close_rest(&store->base);
 }
 
 const struct mfi_store_ops mfi_cipher_ops = {cipher_read,     cipher_write, cipher_size,
                                              cipher_truncate, cipher_sync,  cipher_close};
 
 int mfi_cipher_open(union mfi_any_store *store, int fd) {
-    size_t size = sizeof(struct mfi_cipher);
+    size_t size = sizeof(struct vault);
     int code = -ENOMEM;
     if (sodium_init() < 0)
         return -ENOSYS;
-    struct mfi_cipher *cipher = mfi_locked_alloc(&size, &code);
+    mfi_auto_free struct mfi_cipher *cipher = mfi_sys.calloc(1, sizeof *cipher);
     if (cipher == NULL)
+        return -ENOMEM;
+    cipher->vault = mfi_locked_alloc(&size, &code);
+    if (cipher->vault == NULL)
         return code;
-    cipher->locked_size = size;
-    randombytes_buf(cipher->key, sizeof cipher->key);
-    store->cipher = (struct mfi_cipher_store){{&mfi_cipher_ops}, fd, cipher};
+    cipher->vault_size = size;
+    randombytes_buf(cipher->vault->key, sizeof cipher->vault->key);
+    store->cipher = (struct mfi_cipher_store){{&mfi_cipher_ops}, fd, mfi_take(cipher)};
     return 0;
 }
 
@@ -322,6 +343,10 @@ int mfi_cipher_open(union mfi_any_store *store, int fd) {
     (void)store;
     (void)fd;
     return -ENOTSUP;
+}
+
+void mfi_cipher_abandon(union mfi_any_store *store) {
+    (void)store;
 }
 
 #endif

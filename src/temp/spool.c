@@ -106,9 +106,11 @@ static int adopt_target(mayfly_file *file, const struct mfi_made *made, char *pa
 static int move(mayfly_file *file, size_t first_site, mayfly_error *error) {
     struct mfi_made made = {.fd = -1};
     union mfi_any_store store = {{NULL}};
+    mayfly_error first; /* the caller's is left alone if a later site serves */
     int first_failure = 0;
     for (size_t site = first_site;; site = made.site + 1) {
-        const int r = fill_target(file, site, &made, &store, first_failure == 0 ? error : NULL);
+        mayfly_error *report = first_failure == 0 && error != NULL ? &first : NULL;
+        const int r = fill_target(file, site, &made, &store, report);
         if (r == 0)
             break;
         first_failure = first_failure == 0 ? r : first_failure;
@@ -116,6 +118,8 @@ static int move(mayfly_file *file, size_t first_site, mayfly_error *error) {
         if (!elsewhere || file->later == NULL || file->later->fallback_dirs == NULL ||
             made.site < site) {
             mfi_event_failed("roll over", MFI_KIND_FILE, file->path, first_failure);
+            if (error != NULL)
+                *error = first;
             return first_failure;
         }
     }

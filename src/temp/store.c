@@ -197,3 +197,9 @@ int mfi_store_copy(struct mfi_store *to, struct mfi_store *from) {
     const struct mfi_memory_store *memory = (struct mfi_memory_store *)from;
     return memory->size == 0 ? 0 : to->ops->write(to, memory->data, memory->size, 0);
 }
+
+void mfi_store_abandon(union mfi_any_store *store) {
+    if (store->base.ops == &mfi_cipher_ops)
+        mfi_cipher_abandon(store);
+    store->base.ops = NULL;
+}

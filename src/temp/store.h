@@ -52,7 +52,7 @@ struct mfi_disk_store {
 struct mfi_cipher_store {
     struct mfi_store base;
     int fd;
-    struct mfi_cipher *cipher; /* key, size, block buffer: in locked memory */
+    struct mfi_cipher *cipher; /* secret.c; the key in locked memory */
 };
 
 union mfi_any_store {
@@ -86,5 +86,10 @@ int mfi_store_copy(struct mfi_store *to, struct mfi_store *from);
  */
 int mfi_locked_open(union mfi_any_store *store);
 int mfi_cipher_open(union mfi_any_store *store, int fd);
+
+/* Instead of its close in a forked child, where locked memory is not there, or another's by now:
+ * closes the descriptor and leaves the rest. */
+void mfi_store_abandon(union mfi_any_store *store);
+void mfi_cipher_abandon(union mfi_any_store *store); /* of the one that it is */
 
 #endif

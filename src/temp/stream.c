@@ -171,15 +171,38 @@ int mfi_stream_leave(mayfly_file *file, mayfly_error *error) {
     return 0;
 }
 
+/* What stdio could not write it forgets, and says so by the flag only. */
+int mfi_stream_check(const mayfly_file *file, mayfly_error *error) {
+    const struct mfi_stream *stream = file->stream;
+    if (stream == NULL || stream->inside || (file->flags & MFI_WRITABLE) == 0 ||
+        !ferror(stream->fp))
+        return 0;
+    return mfi_fail(error, -EIO, "stream", mfi_file_label(file),
+                    "something that was printed to its stream was not written, and is lost; "
+                    "clearerr(3) says that it was printed again");
+}
+
+void mfi_stream_follow(const mayfly_file *file, int fd) {
+    const struct mfi_stream *stream = file->stream;
+    if (stream == NULL || stream->fd < 0)
+        return;
+    (void)mfi_sys.dup_to(fd, stream->fd, mfi_sys.is_inherited(stream->fd) > 0);
+    if ((file->flags & MFI_APPEND) != 0)
+        (void)mfi_sys.set_append(stream->fd); /* as fdopen(3) did */
+}
+
 int mfi_stream_close(mayfly_file *file, int discard, mayfly_error *error) {
     if (file->stream == NULL)
         return 0;
     struct mfi_stream *stream = file->stream;
     if (discard)
         __fpurge(stream->fp); /* a forked child: what is in it the parent writes */
+    const int failed = discard ? 0 : mfi_stream_check(file, error);
     const int r = fclose(stream->fp);
     const int code = r == 0 || discard ? 0 : -errno;
     free(stream);
     file->stream = NULL;
+    if (failed < 0)
+        return failed;
     return code < 0 ? mfi_fail_call(error, code, "fclose", mfi_file_label(file), -1) : 0;
 }

@@ -85,6 +85,7 @@ int mfi_where_parent(mayfly_place place, const char *near, struct mfi_parent **r
     const uint64_t signature = mfi_environment_signature();
     struct mfi_parent *parent = recall(place, signature);
     if (parent == NULL) {
+        mfi_slots_prepare(); /* whoever is told of it may come back here: not under the lock */
         mfi_lock_take(&proving);
         parent = recall(place, signature); /* another thread may have proved it meanwhile */
         int r = 0;

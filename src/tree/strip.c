@@ -5,7 +5,7 @@
  * How             the root is read again and again. What is no directory is unlinked. A directory
  * is removed; one that is not empty is opened, its files are unlinked, its directories are removed
  * or, where they are not empty either, renamed into the root. So no depth is ever gone into, each
- * directory is opened once, and nothing need be remembered. Invariants      descriptors of two
+ * directory is opened once, and nothing need be remembered. Invariants      descriptors of three
  * directories are open at the most. Nothing is followed: what is opened is opened with O_NOFOLLOW
  * and must lie on the root's mount. It ends: a pass over the root that removes and moves nothing is
  * the last. Only one thread at a time (the buffers are static); the caller sees to it. Not handled
@@ -55,26 +55,16 @@ static int is_not_empty(int code) {
     return code == -ENOTEMPTY || code == -EEXIST;
 }
 
-static void move_up(struct strip *strip, int dir, const char *name) {
-    char free_name[32];
-    int r = -EEXIST;
-    for (int attempt = 0; is_not_empty(r) && attempt < 100; attempt++) {
-        next_name(free_name);
-        r = mfi_sys.renameat(dir, name, strip->root, free_name);
-    }
-    strip->done += r == 0;
-}
-
 /* Directories of ours that were made unwritable are made writable, by descriptor. */
-static int open_own(const struct strip *strip, const char *name) {
+static int open_own(const struct strip *strip, int dir, const char *name) {
     struct mfi_mount found;
-    int fd = mfi_sys.openat(strip->root, name, FLAGS, 0);
+    int fd = mfi_sys.openat(dir, name, FLAGS, 0);
     if (fd == -EACCES) {
-        const int by_path = mfi_sys.openat(strip->root, name, FLAGS | O_PATH, 0);
+        const int by_path = mfi_sys.openat(dir, name, FLAGS | O_PATH, 0);
         if (by_path >= 0 && mfi_sys.statmount(by_path, "", &found) == 0 &&
             found.mount == strip->mount && found.uid == mfi_sys.geteuid() &&
             mfi_sys.chmod_opath(by_path, 0700) == 0)
-            fd = mfi_sys.openat(strip->root, name, FLAGS, 0);
+            fd = mfi_sys.openat(dir, name, FLAGS, 0);
         if (by_path >= 0)
             (void)mfi_sys.close(by_path);
     }
@@ -87,6 +77,29 @@ static int open_own(const struct strip *strip, const char *name) {
     if ((found.mode & 0700) != 0700 && found.uid == mfi_sys.geteuid())
         (void)mfi_sys.fchmod(fd, 0700);
     return fd;
+}
+
+static int move_to_root(const struct strip *strip, int dir, const char *name) {
+    char free_name[32];
+    int r = -EEXIST;
+    for (int attempt = 0; is_not_empty(r) && attempt < 100; attempt++) {
+        next_name(free_name);
+        r = mfi_sys.renameat(dir, name, strip->root, free_name);
+    }
+    return r;
+}
+
+/* A directory may be moved only by who may write in it: its ".." becomes another (rename(2)). */
+static void move_up(struct strip *strip, int dir, const char *name) {
+    int r = move_to_root(strip, dir, name);
+    if (r == -EACCES) {
+        const int fd = open_own(strip, dir, name);
+        if (fd < 0)
+            return;
+        (void)mfi_sys.close(fd);
+        r = move_to_root(strip, dir, name);
+    }
+    strip->done += r == 0;
 }
 
 /* Calls `each` for the entries of a directory from its beginning. */
@@ -117,7 +130,7 @@ static void in_root(struct strip *strip, int dir, const struct mfi_dirent *entry
     strip->done += r == 0;
     if (!is_not_empty(r))
         return;
-    const int fd = open_own(strip, entry->name);
+    const int fd = open_own(strip, dir, entry->name);
     if (fd < 0)
         return;
     for_entries(strip, fd, sub_entries, in_sub);
@@ -138,7 +151,7 @@ int mfi_tree_strip(int dir, const char *name, const struct mfi_identity *identit
     if (!is_not_empty(r))
         return r;
     strip.mount = found.mount;
-    strip.root = open_own(&strip, name);
+    strip.root = open_own(&strip, dir, name);
     if (strip.root < 0)
         return strip.root;
     r = mfi_sys.statmount(strip.root, "", &found);

@@ -215,6 +215,29 @@ static void every_failing_call_leaves_nothing(void **state) {
     }
 }
 
+static void a_new_file_to_append_to_has_its_mode_and_is_counted(void **state) {
+    (void)state;
+    const mayfly_file_options append = {.mode = "ab", .permissions = 0644};
+    mayfly_auto(mayfly_dir) dir = make(&(mayfly_dir_options){.max_files = 2});
+    mayfly_auto(mayfly_file) file = NULL;
+    mayfly_usage usage;
+    const mode_t before = umask(077);
+    mft_ok(mayfly_dir_file(dir, "one", &append, &file, &mft_error));
+    (void)umask(before);
+    assert_int_equal(mft_mode(mayfly_file_path(file)), 0644);
+    assert_int_equal(chmod(mayfly_file_path(file), 0640), 0);
+    mft_ok(mayfly_file_close(&file, &mft_error));
+    mft_ok(mayfly_dir_file(dir, "one", &append, &file, &mft_error)); /* which is there */
+    assert_int_equal(mft_mode(mayfly_file_path(file)), 0640);
+    mft_ok(mayfly_file_close(&file, &mft_error));
+    mft_ok(mayfly_dir_file(dir, "two", &append, &file, &mft_error));
+    mft_ok(mayfly_file_close(&file, &mft_error));
+    mft_fails(-EDQUOT, mayfly_dir_file(dir, "three", &append, &file, &mft_error));
+    mayfly_dir_usage(dir, &usage);
+    assert_int_equal(usage.files, 2);
+    assert_int_equal(mft_entries(mayfly_dir_path(dir)), 2);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         MFT(D1_a_directory_goes_with_everything_in_it),
@@ -226,6 +249,7 @@ int main(void) {
         MFT(files_below_are_made_opened_and_appended_to),
         MFT(a_file_outlives_the_handle_of_its_directory),
         MFT(a_result_is_persisted_out_of_the_directory),
+        MFT(a_new_file_to_append_to_has_its_mode_and_is_counted),
         MFT(every_failing_call_leaves_nothing),
     };
     return MFT_MAIN(tests);

@@ -457,6 +457,18 @@ static void seeking_before_the_start_or_with_nonsense_is_refused(void **state) {
     mft_fails(-EFBIG, mayfly_file_write(file, "x", 1, &mft_error));
 }
 
+/* It could never be handed to the system, and nothing after it. */
+static void what_ends_beyond_all_files_is_refused_at_once(void **state) {
+    (void)state;
+    mayfly_auto(mayfly_file) file = NULL;
+    mft_ok(mayfly_temporary_file(NULL, &file, &mft_error));
+    mft_fails(-EFBIG, mayfly_file_pwrite(file, "x", 1, INT64_MAX, &mft_error));
+    mft_ok(mayfly_file_write(file, "y", 1, &mft_error));
+    mft_ok(mayfly_file_flush(file, &mft_error));
+    assert_int_equal(mayfly_file_size(file, &mft_error), 1);
+    mft_ok(mayfly_file_close(&file, &mft_error));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         MFT(F1_a_temporary_file_has_no_name_at_any_time),
@@ -476,6 +488,7 @@ int main(void) {
         MFT(K5_what_a_partial_write_added_is_taken_back),
         MFT(K5_an_unnamed_file_moves_to_a_fallback_directory_when_its_disk_is_full),
         MFT(the_descriptor_stands_where_the_handle_is),
+        MFT(what_ends_beyond_all_files_is_refused_at_once),
         MFT(seeking_before_the_start_or_with_nonsense_is_refused),
     };
     return MFT_MAIN(tests);

@@ -7,12 +7,14 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "../../src/base/base.h"
+#include "../../src/keep/registry.h"
 #include "../lib/fault.h"
 
 static mayfly_file *named(const mayfly_file_options *options) {
@@ -298,6 +300,56 @@ static void a_fork_is_noticed_also_where_pages_cannot_be_wiped(void **state) {
     assert_int_equal(system(command), 0);
 }
 
+static _Atomic int looking, made;
+static _Thread_local int sweeps;
+
+/* The end of the process is about to look at the name of a file, and is interrupted. */
+static int look_slowly(int dir, const char *name, struct stat *st, int flags) {
+    if (sweeps) {
+        sweeps = 0;
+        looking = 1;
+        for (int i = 0; i < 10000 && !made; i++)
+            (void)sched_yield();
+    }
+    return mfi_sys_real.fstatat(dir, name, st, flags);
+}
+
+static void *end_the_process(void *context) {
+    (void)context;
+    sweeps = 1;
+    mfi_registry_sweep();
+    return NULL;
+}
+
+static int close_and_keep_another(void *context) {
+    (void)context;
+    pthread_t thread;
+    mayfly_file *file = NULL, *kept = NULL;
+    if (mayfly_named_temporary_file(NULL, &file, NULL) < 0)
+        return 1;
+    mfi_sys.fstatat = look_slowly;
+    if (pthread_create(&thread, NULL, end_the_process, NULL) != 0)
+        return 2;
+    while (!looking)
+        (void)sched_yield();
+    if (mayfly_file_close(&file, NULL) < 0 || mayfly_named_temporary_file(NULL, &kept, NULL) < 0 ||
+        mayfly_file_keep(kept, NULL) < 0)
+        return 3;
+    made = 1;
+    (void)pthread_join(thread, NULL);
+    return mft_exists(mayfly_file_path(kept)) && mayfly_file_unkeep(kept, NULL) == 0 &&
+                   mayfly_file_close(&kept, NULL) == 0
+               ? 0
+               : 4;
+}
+
+/* Whose place in the registry is the next file's by then. */
+static void the_end_of_a_process_removes_what_it_meant_and_not_what_came_after(void **state) {
+    (void)state;
+    assert_int_equal(mft_fork(close_and_keep_another, NULL), 0);
+    assert_int_equal(mft_entries(mft_tmp()), 0);
+}
+
 int main(int argc, char **argv) {
     if (argc == 2 && strcmp(argv[1], "without-wiping") == 0)
         return without_wiping(NULL);
@@ -316,6 +368,7 @@ int main(int argc, char **argv) {
         MFT(a_forked_child_removes_nothing_of_its_parents_however_it_ends),
         MFT(a_child_reads_without_moving_the_parents_position),
         MFT(a_fork_is_noticed_without_a_system_call),
+        MFT(the_end_of_a_process_removes_what_it_meant_and_not_what_came_after),
         MFT(a_fork_is_noticed_also_where_pages_cannot_be_wiped),
     };
     return MFT_MAIN(tests);

@@ -305,6 +305,38 @@ static void names_never_wait_for_the_kernels_pool_at_early_boot(void **state) {
     assert_int_equal(mfi_random_name(name), 0);
 }
 
+static int no_link(int from, const char *old, int to, const char *name, int flags) {
+    (void)from, (void)old, (void)to, (void)name, (void)flags;
+    return -EPERM;
+}
+
+static int no_rename(int from, const char *old, int to, const char *name, unsigned flags) {
+    (void)from, (void)old, (void)to, (void)name, (void)flags;
+    return -EINVAL;
+}
+
+static void an_error_is_left_alone_on_success(void **state) {
+    (void)state;
+    const char *const fallback[] = {mft_tmp(), NULL};
+    const mayfly_file_options elsewhere = {.dir = "/nonexistent", .fallback_dirs = fallback};
+    mayfly_error error;
+    mayfly_auto(mayfly_file) file = NULL;
+    memset(&error, 'e', sizeof error);
+    const mayfly_error before = error;
+    mft_ok(mayfly_named_temporary_file(&elsewhere, &file, &error));
+    mft_ok(mayfly_file_close(&file, NULL));
+    mft_ok(mayfly_spooled_temporary_file(&elsewhere, &file, &error));
+    mft_ok(mayfly_file_rollover(file, &error));
+    mft_ok(mayfly_file_close(&file, NULL));
+    mft_fault_refuse("open_unnamed", 1, -EOPNOTSUPP, 1);
+    mfi_sys.linkat = no_link;
+    mfi_sys.renameat2 = no_rename;
+    mft_ok(mayfly_file_in_tempdir("given", NULL, &file, &error));
+    mft_fault_end();
+    mft_ok(mayfly_file_close(&file, NULL));
+    assert_memory_equal(&error, &before, sizeof error);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         MFT(L1_mkstemp_makes_a_0600_file_that_is_closed_on_exec),
@@ -320,6 +352,7 @@ int main(void) {
         MFT(K5_fallback_directories_are_tried_in_order),
         MFT(an_option_of_a_newer_header_is_refused),
         MFT(two_million_names_from_8_threads_and_64_children_are_all_different),
+        MFT(an_error_is_left_alone_on_success),
         MFT(names_never_wait_for_the_kernels_pool_at_early_boot),
     };
     return MFT_MAIN(tests);

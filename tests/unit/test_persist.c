@@ -354,6 +354,54 @@ static void a_secret_file_is_not_persisted_in_clear(void **state) {
     mft_fails(-ENOTSUP, mayfly_file_persist(file, mft_path("t"), 0, NULL, &mft_error));
 }
 
+/* A second name is a copy, which the kernel may make: nothing of that is a write of ours. */
+static void a_write_that_fails_after_a_copy_takes_nothing_of_the_target(void **state) {
+    (void)state;
+    static char data[50000];
+    static const char *const refused[] = {NULL, "reflink", "copy_range"};
+    char *one = mft_path("one"), *two = mft_path("two");
+    for (size_t way = 0; way < 3; way++) {
+        memset(data, 'x', sizeof data);
+        mayfly_file *file = make(NAMED, "");
+        mft_ok(mayfly_file_write(file, data, sizeof data, &mft_error));
+        mft_ok(mayfly_file_persist(file, one, 0, NULL, &mft_error));
+        for (size_t i = 1; i <= way; i++)
+            mft_fault_refuse(refused[i], 1, -EOPNOTSUPP, 1);
+        mft_ok(mayfly_file_persist(file, two, 0, NULL, &mft_error));
+        mft_fault_end();
+        mft_fault_refuse("pwrite", 1, -ENOSPC, 0);
+        mft_fails(-ENOSPC, mayfly_file_write(file, data, sizeof data, &mft_error));
+        mft_fault_end();
+        assert_int_equal(mayfly_file_size(file, &mft_error), sizeof data);
+        (void)mayfly_file_close(&file, NULL);
+        size_t size = 0;
+        free(mft_read(two, &size));
+        assert_int_equal(size, sizeof data);
+        assert_int_equal(unlink(one) | unlink(two), 0);
+    }
+}
+
+static int no_such_rename(int from, const char *old, int to, const char *name, unsigned flags) {
+    (void)from, (void)old, (void)to, (void)name, (void)flags;
+    return -EINVAL;
+}
+
+static void noclobber_that_cannot_take_the_old_name_away_makes_no_new_one(void **state) {
+    (void)state;
+    char *target = mft_path("target");
+    mayfly_file *file = make(NAMED, "x");
+    mft_fault_refuse("unlinkat", 1, -EIO, 0);
+    mfi_sys.renameat2 = no_such_rename; /* NFS has none */
+    mft_fails(-EIO, mayfly_file_persist(file, target, MAYFLY_NOCLOBBER, NULL, &mft_error));
+    assert_false(mft_exists(target));
+    mft_ok(mayfly_file_persist(file, target, MAYFLY_NOCLOBBER, NULL, &mft_error));
+    mft_fault_end();
+    assert_true(mft_is(target, "x"));
+    mft_ok(mayfly_file_close(&file, &mft_error));
+    assert_int_equal(mft_entries(mft_tmp()), 1);
+    assert_int_equal(unlink(target), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         MFT(every_kind_of_file_gets_its_name_and_says_how),
@@ -370,6 +418,8 @@ int main(void) {
         MFT(bad_targets_are_refused_with_a_sentence),
         MFT(a_file_that_lost_its_name_is_not_persisted),
         MFT(a_secret_file_is_not_persisted_in_clear),
+        MFT(a_write_that_fails_after_a_copy_takes_nothing_of_the_target),
+        MFT(noclobber_that_cannot_take_the_old_name_away_makes_no_new_one),
     };
     return MFT_MAIN(tests);
 }

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "../../src/base/sys.h"
-#include "../../src/temp/store.h"
+#include "../../src/temp/file.h"
 #include "../lib/fault.h"
 
 static const char plain[] = "the launch code is 0000, do not tell";
@@ -211,12 +211,13 @@ static void F6_past_the_limit_of_locked_memory_nothing_is_lost(void **state) {
     (void)state;
     mayfly_auto(mayfly_file) file = in_memory(&(mayfly_file_options){.secret = true});
     static char block[10000], back[10000];
+    mft_fault_refuse("memfd_secret", 1, -ENOSYS, 1);
     mfi_sys.mlock = large_locks_fail;
     for (int i = 0; i < 40; i++) {
         memset(block, 'a' + i % 26, sizeof block);
         mft_ok(mayfly_file_write(file, block, sizeof block, &mft_error));
     }
-    mfi_sys = mfi_sys_real;
+    mft_fault_end();
     assert_true(mayfly_file_rolled(file));
     assert_true(mayfly_file_nameless(file));
     for (int i = 0; i < 40; i++) {
@@ -240,6 +241,126 @@ static void F6_a_forked_child_does_not_get_it(void **state) {
     mft_ok(mayfly_file_write(disk, plain, sizeof plain, &mft_error));
     assert_int_equal(mft_fork(read_it, memory), 0);
     assert_int_equal(mft_fork(read_it, disk), 0);
+}
+
+static mayfly_file *handed;
+
+static int close_it(void *context) {
+    (void)context;
+    const int adopted = mayfly_file_adopt(handed, NULL);
+    return mayfly_file_close(&handed, NULL) == 0 && adopted == -ENOTSUP ? 0 : 1;
+}
+
+/* Its copy of the handle leads to memory that it does not have. */
+static void F6_a_forked_child_may_close_it_and_cannot_adopt_it(void **state) {
+    (void)state;
+    for (int kind = 0; kind < 2; kind++)
+        for (int on_file = 0; on_file < 2; on_file++) {
+            if (kind == 1)
+                mft_fault_refuse("memfd_secret", 1, -ENOSYS, 1);
+            mayfly_auto(mayfly_file) file =
+                on_file ? on_disk() : in_memory(&(mayfly_file_options){.secret = true});
+            mft_ok(mayfly_file_write(file, plain, sizeof plain, &mft_error));
+            mft_fault_end();
+            handed = file;
+            assert_int_equal(mft_fork_exit(close_it, NULL), 0);
+            char back[sizeof plain];
+            assert_int_equal(mayfly_file_pread(file, back, sizeof back, 0, NULL), sizeof plain);
+            assert_string_equal(back, plain);
+        }
+}
+
+static int can_have_secret_memory(void) {
+    const int fd = mfi_sys.memfd_secret();
+    if (fd < 0 || ftruncate(fd, 4096) != 0)
+        return 0;
+    void *memory = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    (void)close(fd);
+    if (memory == MAP_FAILED)
+        return 0;
+    (void)munmap(memory, 4096);
+    return 1;
+}
+
+/* What a mapping is called in /proc/self/maps. */
+static int lies_in(const void *data, const char *what) {
+    char line[4400];
+    int found = 0;
+    FILE *maps = fopen("/proc/self/maps", "r");
+    while (maps != NULL && fgets(line, sizeof line, maps) != NULL) {
+        unsigned long from = 0, to = 0;
+        if (sscanf(line, "%lx-%lx", &from, &to) == 2 && (uintptr_t)data >= from &&
+            (uintptr_t)data < to)
+            found = strstr(line, what) != NULL;
+    }
+    if (maps != NULL)
+        (void)fclose(maps);
+    return found;
+}
+
+static void F6_where_the_kernel_has_memory_that_it_cannot_read_it_lies_there(void **state) {
+    (void)state;
+    if (!can_have_secret_memory())
+        mft_skip("memfd_secret(2) is not to be had");
+    mayfly_auto(mayfly_file) file = in_memory(&(mayfly_file_options){.secret = true});
+    mft_ok(mayfly_file_write(file, plain, sizeof plain, &mft_error));
+    const union mfi_any_store *store = (const union mfi_any_store *)(const void *)file;
+    assert_true(lies_in(store->memory.data, "secretmem"));
+}
+
+/* What is gathered before it is encrypted, and what is read ahead. */
+static void F6_of_a_file_on_disk_nothing_in_clear_lies_in_ordinary_memory(void **state) {
+    (void)state;
+    mayfly_auto(mayfly_file) file = on_disk();
+    char byte;
+    mft_ok(mayfly_file_write(file, plain, sizeof plain, &mft_error));
+    assert_non_null(file->window);
+    assert_memory_equal(file->window, plain, sizeof plain);
+    assert_true(lies_in(file->window, can_have_secret_memory() ? "secretmem" : ""));
+    mft_ok(mayfly_file_flush(file, &mft_error));
+    assert_int_equal(mayfly_file_pread(file, &byte, 1, 0, &mft_error), 1);
+    mfi_sys.munmap = look_before_unmapping;
+    wiped = 1;
+    unmapped = 0;
+    mft_ok(mayfly_file_close(&file, &mft_error));
+    mfi_sys = mfi_sys_real;
+    assert_true(wiped && unmapped >= MFI_WINDOW + 4096);
+}
+
+static long locks_left;
+
+static int few_locks(const void *memory, size_t size) {
+    locks_left -= (long)size;
+    return locks_left < 0 ? -ENOMEM : mfi_sys_real.mlock(memory, size);
+}
+
+/* What users are often given. And with less still it goes without gathering. */
+static void F6_64_KiB_of_locked_memory_are_enough_for_a_file_on_disk(void **state) {
+    (void)state;
+    for (int less = 0; less < 2; less++) {
+        char *line = NULL, back[sizeof plain];
+        size_t capacity = 0;
+        mft_fault_refuse("memfd_secret", 1, -ENOSYS, 1);
+        mfi_sys.mlock = few_locks;
+        locks_left = less ? 8192 : 65536;
+        mayfly_auto(mayfly_file) file = on_disk();
+        for (int i = 0; i < 300; i++)
+            mft_ok(mayfly_file_write(file, plain, sizeof plain, &mft_error));
+        for (int i = 0; i < 300; i++) {
+            const int64_t at = i * (int64_t)sizeof plain;
+            assert_int_equal(mayfly_file_pread(file, back, sizeof back, at, NULL), sizeof back);
+            assert_string_equal(back, plain);
+        }
+        assert_int_equal(mayfly_file_seek(file, 0, SEEK_SET, NULL), 0);
+        if (less)
+            mft_fails(-ENOMEM, mayfly_file_read_line(file, &line, &capacity, &mft_error));
+        else
+            assert_int_equal(mayfly_file_read_line(file, &line, &capacity, NULL),
+                             300 * (int64_t)sizeof plain);
+        free(line);
+        mft_ok(mayfly_file_close(&file, &mft_error));
+        mft_fault_end();
+    }
 }
 
 static void F6_a_failed_write_shows_nothing_when_the_file_grows_later(void **state) {
@@ -271,6 +392,10 @@ int main(void) {
         MFT(F6_memory_is_wiped_before_it_is_given_back),
         MFT(F6_past_the_limit_of_locked_memory_nothing_is_lost),
         MFT(F6_a_forked_child_does_not_get_it),
+        MFT(F6_a_forked_child_may_close_it_and_cannot_adopt_it),
+        MFT(F6_where_the_kernel_has_memory_that_it_cannot_read_it_lies_there),
+        MFT(F6_of_a_file_on_disk_nothing_in_clear_lies_in_ordinary_memory),
+        MFT(F6_64_KiB_of_locked_memory_are_enough_for_a_file_on_disk),
         MFT(F6_a_failed_write_shows_nothing_when_the_file_grows_later),
     };
     return MFT_MAIN(tests);

@@ -369,6 +369,39 @@ static void with_threads_at_work_nothing_is_left_after_a_reaping(void **state) {
     }
 }
 
+/* A directory that nobody may write in cannot be moved either. */
+static int die_with_closed_directories(void *context) {
+    char path[4400];
+    static mayfly_dir *dir;
+    mayfly_file *file = NULL;
+    (void)context;
+    if (geteuid() == 0 && (setgid(65534) != 0 || setuid(65534) != 0))
+        return 1;
+    if (mayfly_temporary_directory(NULL, &dir, NULL) < 0 ||
+        mayfly_dir_mkdir(dir, "a/b/c/d/e", NULL) < 0 ||
+        mayfly_dir_file(dir, "a/b/c/file", NULL, &file, NULL) < 0)
+        return 2;
+    static const char *const closed[] = {"a/b/c/d", "a/b/c", "a/b"};
+    static const mode_t modes[] = {0, 0500, 0500};
+    for (size_t i = 0; i < 3; i++) {
+        (void)snprintf(path, sizeof path, "%s/%s", mayfly_dir_path(dir), closed[i]);
+        if (chmod(path, modes[i]) != 0)
+            return 3;
+    }
+    if (mayfly_keep_on_signals(MAYFLY_ON_TERM, NULL) < 0)
+        return 4;
+    (void)raise(SIGTERM);
+    return 5;
+}
+
+static void directories_within_directories_without_rights_go_as_well(void **state) {
+    (void)state;
+    assert_int_equal(chmod(mft_tmp(), 0777), 0);
+    const int status = mft_fork(die_with_closed_directories, NULL);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
+    assert_int_equal(mft_entries(mft_tmp()), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         MFT(K4_each_deadly_signal_leaves_nothing_and_is_what_ended_it),
@@ -382,6 +415,7 @@ int main(void) {
         MFT(all_or_none_are_installed),
         MFT(a_child_that_is_killed_removes_nothing_of_its_parent),
         MFT(a_vfork_child_that_is_killed_removes_nothing_of_its_parent),
+        MFT(directories_within_directories_without_rights_go_as_well),
         MFT(with_threads_at_work_nothing_is_left_after_a_reaping),
     };
     return MFT_MAIN(tests);

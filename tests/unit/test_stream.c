@@ -6,8 +6,12 @@
 #include "../lib/harness.h"
 
 #include <errno.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "../lib/fault.h"
 
 static mayfly_file *make(int kind) {
     mayfly_file *file = NULL;
@@ -106,6 +110,69 @@ static void what_is_in_the_stream_is_not_lost_by_close_or_persist(void **state) 
     }
 }
 
+static void a_stream_goes_on_in_the_target_when_that_is_a_copy(void **state) {
+    (void)state;
+    for (int append = 0; append < 2; append++) {
+        mayfly_auto(mayfly_file) file = NULL;
+        FILE *stream = NULL;
+        char *target = mft_path("target");
+        mayfly_persist_result result;
+        mft_ok(mayfly_named_temporary_file(&(mayfly_file_options){.mode = append ? "a+b" : "w+b"},
+                                           &file, &mft_error));
+        mft_ok(mayfly_file_stream(file, &stream, &mft_error));
+        const int fd = mayfly_file_fd(file, &mft_error);
+        assert_true(fputs("0123456789", stream) >= 0);
+        if (!append)
+            assert_int_equal(fseek(stream, 4, SEEK_SET), 0);
+        mft_fault_refuse("renameat", 1, -EXDEV, 0);
+        mft_ok(mayfly_file_persist(file, target, 0, &result, &mft_error));
+        mft_fault_end();
+        assert_true(result.path == MAYFLY_PERSIST_COPIED ||
+                    result.path == MAYFLY_PERSIST_REFLINKED);
+        assert_int_equal(mayfly_file_fd(file, &mft_error), fd); /* somebody may have it */
+        assert_true(fputs("abc", stream) >= 0);
+        mft_ok(mayfly_file_close(&file, &mft_error));
+        assert_true(mft_is(target, append ? "0123456789abc" : "0123abc789"));
+        assert_int_equal(unlink(target), 0);
+    }
+}
+
+/* More than the process may have in a file: stdio forgets what it could not write. */
+static void print_too_much(FILE *stream) {
+    struct rlimit before, limit;
+    struct sigaction was;
+    const struct sigaction ignore = {.sa_handler = SIG_IGN};
+    assert_int_equal(sigaction(SIGXFSZ, &ignore, &was), 0);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    limit = before;
+    limit.rlim_cur = 40000;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    for (int i = 0; i < 10000; i++)
+        (void)fprintf(stream, "%d\n", i);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_int_equal(sigaction(SIGXFSZ, &was, NULL), 0);
+}
+
+static void what_a_stream_could_not_write_is_told_by_flush_persist_and_close(void **state) {
+    (void)state;
+    mayfly_auto(mayfly_file) file = make(0);
+    FILE *stream = NULL;
+    char *target = mft_path("target");
+    mft_ok(mayfly_file_stream(file, &stream, &mft_error));
+    print_too_much(stream);
+    mft_fails(-EIO, mayfly_file_flush(file, &mft_error));
+    mft_fails(-EIO, mayfly_file_persist(file, target, 0, NULL, &mft_error));
+    assert_false(mft_exists(target));
+    rewind(stream); /* which clears the mark: it is printed again */
+    assert_int_equal(ftruncate(fileno(stream), 0), 0);
+    assert_true(fputs("whole", stream) >= 0);
+    mft_ok(mayfly_file_persist(file, target, 0, NULL, &mft_error));
+    assert_true(mft_is(target, "whole"));
+    print_too_much(stream);
+    mft_fails(-EIO, mayfly_file_close(&file, &mft_error));
+    assert_int_equal(unlink(target), 0);
+}
+
 static int leave_by_exit(void *context) {
     (void)context;
     return 0;
@@ -127,6 +194,8 @@ int main(void) {
         MFT(stream_and_handle_go_on_where_the_other_was),
         MFT(over_a_file_on_disk_it_has_a_descriptor_of_its_own),
         MFT(what_is_in_the_stream_is_not_lost_by_close_or_persist),
+        MFT(a_stream_goes_on_in_the_target_when_that_is_a_copy),
+        MFT(what_a_stream_could_not_write_is_told_by_flush_persist_and_close),
         MFT(a_forked_child_does_not_write_the_parents_stream_again),
     };
     return MFT_MAIN(tests);
