@@ -227,7 +227,7 @@ char *mpk_save_pairs(struct mpk_dumper *d, char *q, PyObject *dict) {
         CHECKED(save_batch(d, q, dict, &position, &count));
         CHECKED(mpk_fit(d, q));
         q = mfi_put(q, single ? MFI_OP_SETITEM : MFI_OP_SETITEMS);
-        if (!single && PyDict_GET_SIZE(dict) != size)
+        if (single ? count != MFI_BATCH : PyDict_GET_SIZE(dict) != size)
             return refuse_change("dictionary");
     } while (!single && count == MFI_BATCH);
     return q;

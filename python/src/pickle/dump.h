@@ -75,7 +75,8 @@ struct mpk_dumper {
     PyObject *registered; /* Pickler.dispatch, if there is anything in it */
     PyObject *given[4];   /* byref, fmode, recurse, ignore as they were given, borrowed; or NULL */
     PyObject *settings;   /* of the reducers in Python, for this dump; made when one is asked */
-    char *cursor;         /* while a registered saver runs: where the output stands */
+    char *cursor;         /* where the output stands, while a registered saver itself runs */
+    uint64_t flushes;     /* how often the file was written to */
     struct mpk_later *later;   /* dump_function.c */
     struct mpk_class *classes; /* dump_instance.c */
     PyObject *main_dict;       /* borrowed */
@@ -172,6 +173,8 @@ MFI_INLINE int mpk_settle(struct mpk_dumper *d) {
 /* ---- dump.c --------------------------------------------------------------------------------- */
 
 char *mpk_save_slow(struct mpk_dumper *d, char *q, PyObject *object, bool owned);
+/* All but persistent_id is asked, of an object that is held. */
+char *mpk_save_unasked(struct mpk_dumper *d, char *q, PyObject *object);
 bool mpk_is_too_deep(const struct mpk_dumper *d); /* with a RecursionError */
 char *mpk_save_other(struct mpk_dumper *d, char *q, PyObject *object, bool owned);
 char *mpk_save_text_far(struct mpk_dumper *d, char *q, PyObject *object);

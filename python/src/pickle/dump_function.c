@@ -180,6 +180,8 @@ char *mpk_save_cell(struct mpk_dumper *d, char *q, PyObject *object) {
     if (content == NULL || theirs)
         return mpk_save_by_table(d, q, object, &done);
     const bool leaf = is_leaf(content);
+    if (leaf && mpk_keep(d, content) < 0) /* a file's write may put another one there */
+        return NULL;
     CHECKED(mpk_save(d, q, d->state->special[MPK_CREATE_CELL]));
     CHECKED(mpk_save(d, q, leaf ? content : Py_None));
     CHECKED(mpk_fit(d, q));

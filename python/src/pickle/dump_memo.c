@@ -79,6 +79,7 @@ static int enter_dict(struct mpk_dumper *d, size_t number) {
 int mpk_settle_slow(struct mpk_dumper *d) {
     const size_t from = d->settled, to = d->e.memo_count;
     size_t dicts = 0;
+    int entered = 0;
     d->settled = to;
     for (size_t i = from; i < to; i++) {
         const uintptr_t entry = d->order[i];
@@ -86,9 +87,11 @@ int mpk_settle_slow(struct mpk_dumper *d) {
             continue;
         Py_INCREF((PyObject *)address_of(entry));
         dicts += (entry & MPK_DICT) != 0;
-        if ((entry & MPK_BITS) == 0 && enter(d, i, address_of(entry)) < 0)
-            return -1;
+        if ((entry & MPK_BITS) == 0 && entered == 0)
+            entered = enter(d, i, address_of(entry));
     }
+    if (entered < 0)
+        return -1;
     for (size_t i = from; dicts > 0 && i < to; i++)
         if ((d->order[i] & MPK_DICT) != 0) {
             PyObject *instance = (PyObject *)address_of(d->order[i]);

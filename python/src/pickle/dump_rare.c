@@ -257,16 +257,21 @@ static char *save_view(struct mpk_dumper *d, char *q, PyObject *object, const Py
                         "PickleBuffer can not be pickled when pointing to a non-contiguous buffer");
         return NULL;
     }
+    const bool readonly = view->readonly;
     const int in_band = is_in_band(d, object);
     if (in_band < 0)
         return NULL;
     if (in_band == 0) {
         q = mfi_put(q, MFI_OP_NEXT_BUFFER);
-        return view->readonly ? mfi_put(q, MFI_OP_READONLY_BUFFER) : q;
+        return readonly ? mfi_put(q, MFI_OP_READONLY_BUFFER) : q;
     }
-    CHECKED(view->readonly ? put_bytes(d, q, object, view->buf, (size_t)view->len)
-                           : put_bytearray(d, q, object, view->buf, (size_t)view->len));
-    return mpk_store(d, q, object, mpk_memo_place(d, object));
+    Py_buffer held; /* the callback may have released it, and a file's write may yet */
+    if (PyObject_GetBuffer(object, &held, PyBUF_FULL_RO) < 0)
+        return NULL;
+    q = readonly ? put_bytes(d, q, object, held.buf, (size_t)held.len)
+                 : put_bytearray(d, q, object, held.buf, (size_t)held.len);
+    PyBuffer_Release(&held);
+    return q == NULL ? NULL : mpk_store(d, q, object, mpk_memo_place(d, object));
 }
 
 char *mpk_save_buffer(struct mpk_dumper *d, char *q, PyObject *object, size_t place) {

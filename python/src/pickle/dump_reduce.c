@@ -335,7 +335,7 @@ static int find_reducer(struct mpk_dumper *d, PyTypeObject *type, PyObject **ret
     }
     *ret = PyObject_GetItem(d->own_table, (PyObject *)type);
     if (*ret == NULL) {
-        if (!PyErr_ExceptionMatches(PyExc_LookupError))
+        if (!PyErr_ExceptionMatches(PyExc_KeyError))
             return -1;
         PyErr_Clear();
     }

@@ -133,6 +133,10 @@ MPK_INLINE const struct mpk_keys *mpk_dict_keys(PyObject *dict) {
     return d->ma_values == NULL ? keys : NULL;
 }
 
+/* Looks for a key without calling anybody's code: a str, or what is told apart by its address. 1:
+ * it is there, *ret, borrowed; 0: it is not; -1: only a key that is compared by code could tell. */
+int mpk_dict_find(PyObject *dict, PyObject *key, PyObject **ret);
+
 #endif /* MPK_INTERNALS */
 
 /* ---- types ---------------------------------------------------------------------------------- */
