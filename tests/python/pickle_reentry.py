@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Code that runs while a pickle is written or read, and is nobody's reducer: what hashes, compares, lists slots,
 is a file, a saver, a finalizer. It lets go of what is under way, or uses the same pickler."""
+import collections
 import copyreg
 import functools
 import gc
@@ -36,6 +37,13 @@ class Plain:
 class Fails:
     def __reduce__(self):
         raise ValueError("not this one")
+
+
+def too_deep():
+    made = None
+    for _ in range(200000):
+        made = [made]
+    return made
 
 
 def saved_by(saver, cls):
@@ -399,6 +407,39 @@ def a_pickler_that_was_not_made_anew_has_nothing_of_what_made_it():
                                  recurse=Last(lambda: pickler.dump(lambda: 1)))
         pickler.__init__(io.BytesIO(), 4)
         pickler.dump(lambda: 1)
+    survived(work)
+
+
+def reduced_to(part):
+    class Reduced:
+        def __reduce__(self):
+            return list, ([["only in the answer"], part],)
+    return Reduced()
+
+
+@case
+def a_pickler_that_failed_knows_nothing_of_what_is_gone():
+    def work():
+        for protocol in range(6):
+            for make in (lambda: frozenset([5, Fails()]), lambda: {"key": [Fails()]}, lambda: reduced_to(Fails()),
+                         lambda: reduced_to(too_deep()), lambda: [reduced_to(pickle.PickleBuffer(b"x"))],
+                         lambda: reduced_to(open(os.devnull)), lambda: collections.OrderedDict(a=["b"], c=Fails()),
+                         lambda: frozenset([5, pickle.PickleBuffer(b"x")])):
+                file = io.BytesIO()
+                pickler = mayfly.Pickler(file, protocol)
+                for _ in range(3):
+                    try:
+                        pickler.dump(make())
+                    except (ValueError, TypeError, RecursionError, pickle.PicklingError):
+                        pass
+                    reuse()
+                    pickler.memo.copy()
+                file.seek(0)
+                file.truncate()
+                pickler.clear_memo()
+                pickler.dump(["whole", {"a": [1]}])
+                assert mayfly.loads(file.getvalue()) == ["whole", {"a": [1]}]
+                pickler.dump([1])
     survived(work)
 
 

@@ -19,6 +19,9 @@
  * contents. A tuple is written after them and may be entered again from there: its items are
  * taken for lone only if it is lone itself.
  *
+ * When something fails, what is not settled is no longer in the memo (mpk_memo_cut) before the
+ * first reference is dropped: it may have been all that held it.
+ *
  * Code of the user: reducers, their iterators, attribute look-ups that are not by the plain
  * rules, imports, persistent_id and its kin, a file's write, and, where objects are allocated or
  * let go, finalizers. `epoch` counts such occasions.
@@ -97,6 +100,7 @@ enum { MPK_SCRATCH = 8 << 10 };
 int mpk_memo_grow_order(struct mpk_dumper *d);
 int mpk_memo_grow_table(struct mpk_dumper *d);
 void mpk_memo_clear(struct mpk_dumper *d); /* lets everything go */
+void mpk_memo_cut(struct mpk_dumper *d);   /* forgets what is not settled */
 int mpk_settle_slow(struct mpk_dumper *d);
 int mpk_keep(struct mpk_dumper *d, PyObject *object); /* takes a reference until the end */
 

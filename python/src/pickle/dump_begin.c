@@ -347,12 +347,14 @@ Py_ssize_t mpk_dump_object(struct mpk_dumper *d, PyObject *object) {
         q = mpk_fit(d, q);
     if (q != NULL)
         q = mfi_pickle_end(&d->e, q);
+    if (q == NULL) {
+        mpk_memo_cut(d);
+        raise_failure(d);
+    }
     if (d->settings != NULL)
         Py_CLEAR(d->settings);
-    if (q == NULL) {
-        raise_failure(d);
+    if (q == NULL)
         return -1;
-    }
     return q - d->e.base;
 }
 

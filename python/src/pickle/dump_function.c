@@ -147,6 +147,8 @@ char *mpk_later_pop(struct mpk_dumper *d, char *q, struct mpk_later *later) {
     }
     if (q != NULL && list != NULL && mpk_settle(d) < 0)
         q = NULL;
+    if (q == NULL)
+        mpk_memo_cut(d);
     Py_XDECREF(list);
     return q;
 }

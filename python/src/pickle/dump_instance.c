@@ -419,6 +419,8 @@ char *mpk_save_instance(struct mpk_dumper *d, char *q, PyObject *object, bool ow
     class->users--;
     if (q != NULL && MFI_UNLIKELY(Py_REFCNT(object) == 1) && mpk_keep(d, object) < 0)
         q = NULL;
+    if (MFI_UNLIKELY(q == NULL))
+        mpk_memo_cut(d);
     Py_DECREF(object);
     return q;
 }

@@ -30,6 +30,7 @@ static void *address_of(uintptr_t entry) {
 /* Enters all that the table has, into an empty one. */
 static void refill(struct mpk_dumper *d) {
     const size_t count = d->e.memo_count;
+    d->used = 0;
     for (size_t i = 0; i < count; i++) {
         if (i + AHEAD < count)
             __builtin_prefetch(&d->table[mpk_memo_slot(d, address_of(d->order[i + AHEAD]))], 1);
@@ -39,6 +40,7 @@ static void refill(struct mpk_dumper *d) {
         while (d->table[at] != 0)
             at = (at + 1) & d->mask;
         d->table[at] = d->base + (uint32_t)i;
+        d->used++;
     }
 }
 
@@ -57,6 +59,15 @@ int mpk_memo_grow_table(struct mpk_dumper *d) {
     d->base = 1;
     refill(d);
     return 0;
+}
+
+void mpk_memo_cut(struct mpk_dumper *d) {
+    if (d->e.memo_count == d->settled)
+        return;
+    d->e.memo_count = d->settled;
+    memset(d->table, 0, (d->mask + 1) * sizeof *d->table);
+    d->base = 1;
+    refill(d);
 }
 
 static int enter(struct mpk_dumper *d, size_t number, void *object) {

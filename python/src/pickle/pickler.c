@@ -158,6 +158,8 @@ static PyObject *dump(struct mpk_pickler *self, struct mpk_state *state, PyObjec
         const Py_ssize_t size = mpk_dump_object(d, object);
         if (size >= 0 && mpk_settle(d) == 0) /* the memo outlives the dump */
             ret = self->write != NULL ? mpk_ref(Py_None) : mpk_dumper_result(d, (size_t)size);
+        else
+            mpk_memo_cut(d);
         d->reducer_override = d->persistent_id = d->own_table = d->write = d->pickler = NULL;
         d->registered = NULL;
         Py_CLEAR(d->bytes);
@@ -180,15 +182,6 @@ PyObject *mpk_pickler_dump(PyObject *object, PyObject *what) {
     }
     self->running = true;
     PyObject *ret = dump(self, state, what);
-    if (ret == NULL) {
-        PyObject *type, *value, *traceback;
-        PyErr_Fetch(&type, &value, &traceback);
-        if (mpk_settle(self->d) < 0) {
-            PyErr_Clear();
-            mpk_memo_clear(self->d);
-        }
-        PyErr_Restore(type, value, traceback);
-    }
     self->running = false;
     return ret;
 }
