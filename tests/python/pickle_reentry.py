@@ -248,6 +248,90 @@ def a_buffer_that_its_callback_or_the_file_releases_is_refused_or_held():
     survived(work)
 
 
+@case
+def cycles_are_refused_in_fast_mode_of_any_protocol():
+    for protocol in range(6):
+        for cycle in [1], {"a": 1}:
+            cycle.append(cycle) if isinstance(cycle, list) else cycle.update(b=cycle)
+            for module in pickle, mayfly:
+                pickler = module.Pickler(io.BytesIO(), protocol)
+                pickler.fast = True
+                with raises(ValueError):
+                    pickler.dump(cycle)
+
+
+class Garbage:
+    """Does something when the collector finds it."""
+
+    def __init__(self, work):
+        self.own, self.work = self, work
+
+    def __del__(self):
+        self.work()
+        kept.append([bytearray(48) for _ in range(300)])
+
+
+def collected_within(make, dump):
+    """The collector finds garbage at one time or another of a dump, which takes apart what is dumped."""
+    before = gc.get_threshold()
+    for threshold in range(1, 60):
+        whole, apart = make()
+        gc.collect()
+        Garbage(apart)
+        gc.set_threshold(threshold)
+        try:
+            dump(whole)
+        except RuntimeError:
+            pass
+        finally:
+            gc.set_threshold(*before)
+
+
+@case
+def finalizers_that_the_collector_runs_may_clear_what_is_dumped():
+    def numbers():
+        mapped = {(1 << 100) + i: ["text %d" % i, [i]] for i in range(30)}
+        listed = [-(1 << 200) - i for i in range(50)]
+
+        def apart():
+            mapped.clear()
+            listed.clear()
+        return [mapped, listed], apart
+
+    def functions():
+        made = []
+        for i in range(10):
+            names = {}
+            exec("def f%d(a=['x', %d]):\n  'doc'\n  return 1" % (i, i), globals(), names)
+            made.extend(names.values())
+            made[-1].more, made[-1].__doc__ = "unique %d" % i, "other %d" % i
+
+        def apart():
+            for i, function in enumerate(made):
+                function.__defaults__ = None
+                function.__name__, function.__qualname__ = "n%d" % i, "q%d" % i
+                function.__dict__.clear()
+        return made, apart
+
+    def dump(whole):
+        pickler = mayfly.Pickler(io.BytesIO())
+        try:
+            pickler.dump(whole)
+        finally:
+            pickler.memo.copy()
+    for make in numbers, functions:
+        survived(functools.partial(collected_within, make, mayfly.dumps))
+        survived(functools.partial(collected_within, make, dump))
+
+
+@case
+def large_numbers_are_written_as_pickle_writes_them():
+    for bits in range(60, 700):
+        for number in (1 << bits) - 1, 1 << bits, (1 << bits) + 1, 255 << bits, 128 << bits, 127 << bits:
+            for protocol in 0, 1, 2, 4:
+                assert mayfly.dumps([number, -number], protocol) == pickle.dumps([number, -number], protocol)
+
+
 # ---- savers -------------------------------------------------------------------------------------
 
 

@@ -146,12 +146,12 @@ static char *save_unasked(struct mpk_dumper *d, char *q, PyObject *object) {
         CHECKED(save_registered(d, q, object, &done));
     if (done)
         return q;
-    if (d->e.protocol < 2 && mpk_save_old(d, &q, object))
-        return q;
-    if (!d->fast || !(PyList_CheckExact(object) || PyDict_CheckExact(object)))
-        return mpk_save_plain(d, q, object, false);
-    return enter_fast(d, object) ? leave_fast(d, mpk_save_plain(d, q, object, false), object)
-                                 : NULL;
+    const bool counts = d->fast && (PyList_CheckExact(object) || PyDict_CheckExact(object));
+    if (counts && !enter_fast(d, object))
+        return NULL;
+    if (d->e.protocol >= 2 || !mpk_save_old(d, &q, object))
+        q = mpk_save_plain(d, q, object, false);
+    return counts ? leave_fast(d, q, object) : q;
 }
 
 char *mpk_save_unasked(struct mpk_dumper *d, char *q, PyObject *object) {

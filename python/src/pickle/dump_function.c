@@ -104,7 +104,8 @@ static int wait_for(struct mpk_dumper *d, PyObject *object) {
     struct mpk_later *bottom = d->later;
     while (bottom->below != NULL)
         bottom = bottom->below;
-    if (bottom->list == NULL && (bottom->list = PyList_New(0)) == NULL)
+    /* a list is made where the collector, and so finalizers, may run */
+    if (mpk_settle(d) < 0 || (bottom->list == NULL && (bottom->list = PyList_New(0)) == NULL))
         return -1;
     return PyList_Append(bottom->list, object);
 }
@@ -269,6 +270,8 @@ static bool is_odd(const PyFunctionObject *f) {
 
 /* The state (attributes, odd ones), if there is any, for the function on top. */
 static char *save_function_state(struct mpk_dumper *d, char *q, PyFunctionObject *f) {
+    if (mpk_settle(d) < 0) /* what is asked for below is made, or compared by code of the user */
+        return NULL;
     PyObject *name = PyDict_GetItemWithError(f->func_globals, d->state->n[MPK_N___name__]);
     const bool attributes = f->func_dict != NULL && PyDict_GET_SIZE(f->func_dict) > 0;
     if (!is_odd(f) && !attributes && same_text(name, f->func_module))

@@ -144,8 +144,10 @@ static char *put_digits(struct mpk_dumper *d, char *q, PyObject *object, size_t 
     if (_PyLong_AsByteArray((PyLongObject *)object, digits, size, 1, 1) < 0)
 #endif
         q = NULL;
-    /* a negative one may need no byte for its sign */
-    if (q != NULL && size > 1 && digits[size - 1] == 0xff && (digits[size - 2] & 0x80) != 0)
+    /* bytes that only repeat the sign are left out */
+    while (q != NULL && size > 1 &&
+           (digits[size - 1] == 0xff ? digits[size - 2] >= 0x80
+                                     : digits[size - 1] == 0 && digits[size - 2] < 0x80))
         size--;
     q = q == NULL ? NULL : mfi_pickle_long(&d->e, q, digits, size);
     if (digits != few)
@@ -158,16 +160,22 @@ char *mpk_save_long_far(struct mpk_dumper *d, char *q, PyObject *object) {
     const long long number = PyLong_AsLongLongAndOverflow(object, &overflow);
     if (overflow == 0 && !(number == -1 && PyErr_Occurred()))
         return mfi_put_int(q, number);
-    PyObject *bits = PyObject_CallMethod(object, "bit_length", NULL);
-    const size_t count = bits == NULL ? (size_t)-1 : PyLong_AsSize_t(bits);
-    Py_XDECREF(bits);
-    if (count == (size_t)-1)
-        return NULL;
-    if (count / 8 + 1 > INT32_MAX) {
+    size_t most = mpk_long_most(object);
+    if (most == 0) {
+        if (mpk_settle(d) < 0 || mpk_keep(d, object) < 0)
+            return NULL;
+        PyObject *bits = PyObject_CallMethod(object, "bit_length", NULL);
+        const size_t count = bits == NULL ? (size_t)-1 : PyLong_AsSize_t(bits);
+        Py_XDECREF(bits);
+        if (count == (size_t)-1)
+            return NULL;
+        most = count / 8 + 1;
+    }
+    if (most > INT32_MAX) {
         PyErr_SetString(PyExc_OverflowError, "int too large to pickle");
         return NULL;
     }
-    return put_digits(d, q, object, count / 8 + 1);
+    return put_digits(d, q, object, most);
 }
 
 static char *put_bytes(struct mpk_dumper *d, char *q, PyObject *object, const void *data,
@@ -241,10 +249,10 @@ char *mpk_save_bytearray(struct mpk_dumper *d, char *q, PyObject *object, size_t
 
 /* 1: the buffer goes with the stream; 0: the callback took it; -1: an exception. */
 static int is_in_band(struct mpk_dumper *d, PyObject *object) {
+    if (mpk_settle(d) < 0) /* also for who shows a buffer by code of his own */
+        return -1;
     if (d->buffer_callback == NULL)
         return 1;
-    if (mpk_settle(d) < 0)
-        return -1;
     PyObject *answer = PyObject_CallOneArg(d->buffer_callback, object);
     const int r = answer == NULL ? -1 : PyObject_IsTrue(answer);
     Py_XDECREF(answer);

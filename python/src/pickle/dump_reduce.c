@@ -221,6 +221,8 @@ static char *save_newobj(struct mpk_dumper *d, char *q, PyObject *args, PyObject
             return refuse(d, "args[0] from __newobj__ args has the wrong class");
     }
     CHECKED(mpk_save(d, q, class));
+    if (mpk_settle(d) < 0)
+        return NULL;
     PyObject *rest = PyTuple_GetSlice(args, 1, PyTuple_GET_SIZE(args));
     if (rest == NULL)
         return NULL;
