@@ -82,6 +82,13 @@ char *mpk_save_list(struct mpk_dumper *d, char *q, PyObject *object, size_t plac
     return q;
 }
 
+static char *let_go(struct mpk_dumper *d, char *q, PyObject *object) {
+    if (MFI_UNLIKELY(q == NULL))
+        mpk_memo_cut(d);
+    Py_DECREF(object);
+    return q;
+}
+
 /* It was met again among its own items: it is in the memo, and what was written is dropped. */
 static char *drop_items(struct mpk_dumper *d, char *q, Py_ssize_t size, size_t place) {
     if (size > 3 || d->e.protocol < 2) {
@@ -112,16 +119,13 @@ char *mpk_save_tuple(struct mpk_dumper *d, char *q, PyObject *object, size_t pla
                  : save_held(d, q, PyTuple_GET_ITEM(object, i));
     if (q != NULL)
         q = mpk_fit(d, q);
-    if (q == NULL) {
-        Py_DECREF(object);
-        return NULL;
-    }
+    if (q == NULL)
+        return let_go(d, q, object);
     if (!lone || epoch != d->epoch) {
         place = mpk_memo_place(d, object);
         if (mpk_memo_has(d, place)) {
             q = drop_items(d, q, size, place);
-            Py_DECREF(object);
-            return q;
+            return let_go(d, q, object);
         }
     }
     q = mfi_put(q, marked ? MFI_OP_TUPLE : (enum mfi_opcode)(unsigned char)ops[size]);
@@ -129,8 +133,7 @@ char *mpk_save_tuple(struct mpk_dumper *d, char *q, PyObject *object, size_t pla
     /* Dropped here, it would have to be settled; nobody does that in the memo's invariant. */
     if (MFI_UNLIKELY(Py_REFCNT(object) == 1) && (mpk_keep(d, object) < 0))
         q = NULL;
-    Py_DECREF(object);
-    return q;
+    return let_go(d, q, object);
 }
 
 static char *refuse_change(const char *what) {
@@ -227,7 +230,7 @@ char *mpk_save_pairs(struct mpk_dumper *d, char *q, PyObject *dict) {
         CHECKED(save_batch(d, q, dict, &position, &count));
         CHECKED(mpk_fit(d, q));
         q = mfi_put(q, single ? MFI_OP_SETITEM : MFI_OP_SETITEMS);
-        if (!single && PyDict_GET_SIZE(dict) != size)
+        if (single ? count != MFI_BATCH : PyDict_GET_SIZE(dict) != size)
             return refuse_change("dictionary");
     } while (!single && count == MFI_BATCH);
     return q;
@@ -293,8 +296,7 @@ char *mpk_save_frozenset(struct mpk_dumper *d, char *q, PyObject *object, size_t
         if (Py_REFCNT(object) == 1 && mpk_keep(d, object) < 0)
             q = NULL;
     }
-    Py_DECREF(object);
-    return q;
+    return let_go(d, q, object);
 }
 
 /* The stack of the thread is what bounds the depth, and not a count. */

@@ -19,6 +19,9 @@
  * contents. A tuple is written after them and may be entered again from there: its items are
  * taken for lone only if it is lone itself.
  *
+ * When something fails, what is not settled is no longer in the memo (mpk_memo_cut) before the
+ * first reference is dropped: it may have been all that held it.
+ *
  * Code of the user: reducers, their iterators, attribute look-ups that are not by the plain
  * rules, imports, persistent_id and its kin, a file's write, and, where objects are allocated or
  * let go, finalizers. `epoch` counts such occasions.
@@ -75,7 +78,8 @@ struct mpk_dumper {
     PyObject *registered; /* Pickler.dispatch, if there is anything in it */
     PyObject *given[4];   /* byref, fmode, recurse, ignore as they were given, borrowed; or NULL */
     PyObject *settings;   /* of the reducers in Python, for this dump; made when one is asked */
-    char *cursor;         /* while a registered saver runs: where the output stands */
+    char *cursor;         /* where the output stands, while a registered saver itself runs */
+    uint64_t flushes;     /* how often the file was written to */
     struct mpk_later *later;   /* dump_function.c */
     struct mpk_class *classes; /* dump_instance.c */
     PyObject *main_dict;       /* borrowed */
@@ -96,6 +100,7 @@ enum { MPK_SCRATCH = 8 << 10 };
 int mpk_memo_grow_order(struct mpk_dumper *d);
 int mpk_memo_grow_table(struct mpk_dumper *d);
 void mpk_memo_clear(struct mpk_dumper *d); /* lets everything go */
+void mpk_memo_cut(struct mpk_dumper *d);   /* forgets what is not settled */
 int mpk_settle_slow(struct mpk_dumper *d);
 int mpk_keep(struct mpk_dumper *d, PyObject *object); /* takes a reference until the end */
 
@@ -172,6 +177,8 @@ MFI_INLINE int mpk_settle(struct mpk_dumper *d) {
 /* ---- dump.c --------------------------------------------------------------------------------- */
 
 char *mpk_save_slow(struct mpk_dumper *d, char *q, PyObject *object, bool owned);
+/* All but persistent_id is asked, of an object that is held. */
+char *mpk_save_unasked(struct mpk_dumper *d, char *q, PyObject *object);
 bool mpk_is_too_deep(const struct mpk_dumper *d); /* with a RecursionError */
 char *mpk_save_other(struct mpk_dumper *d, char *q, PyObject *object, bool owned);
 char *mpk_save_text_far(struct mpk_dumper *d, char *q, PyObject *object);

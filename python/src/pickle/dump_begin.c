@@ -53,6 +53,7 @@ static int write_out(void *context, const void *data, size_t size) {
     struct mpk_dumper *d = (struct mpk_dumper *)context;
     if (mpk_settle(d) < 0)
         return -EIO;
+    d->flushes++;
     PyObject *bytes =
         d->whole != NULL && PyBytes_CheckExact(d->whole) && data == PyBytes_AS_STRING(d->whole)
             ? mpk_ref(d->whole)
@@ -93,14 +94,23 @@ static char *leave_fast(struct mpk_dumper *d, char *q, PyObject *object) {
     return r < 0 ? NULL : q;
 }
 
-static char *save_registered(struct mpk_dumper *d, char *q, PyObject *object, bool *done) {
-    PyObject *saver = PyDict_GetItemWithError(d->registered, (PyObject *)Py_TYPE(object));
-    *done = saver != NULL;
-    if (saver == NULL)
-        return PyErr_Occurred() ? NULL : q;
-    const size_t place = mpk_memo_place(d, object);
-    if (mpk_memo_has(d, place))
-        return mpk_put_get(d, q, mpk_memo_number(d, place));
+/* The saver of a type, a new reference, or NULL. Looking may run a metaclass's code. */
+static PyObject *saver_of(struct mpk_dumper *d, PyTypeObject *type) {
+    const PyTypeObject *meta = Py_TYPE(type);
+    const bool plain =
+        meta->tp_hash == PyType_Type.tp_hash && meta->tp_richcompare == PyType_Type.tp_richcompare;
+#if MPK_INTERNALS
+    if (plain && mpk_dict_find(d->registered, (PyObject *)type, NULL) == 0)
+        return NULL;
+#endif
+    if (!plain && mpk_settle(d) < 0)
+        return NULL;
+    PyObject *saver = PyDict_GetItemWithError(d->registered, (PyObject *)type);
+    Py_XINCREF(saver);
+    return saver;
+}
+
+static char *call_saver(struct mpk_dumper *d, char *q, PyObject *saver, PyObject *object) {
     if (mpk_settle(d) < 0)
         return NULL;
     d->cursor = q;
@@ -111,22 +121,42 @@ static char *save_registered(struct mpk_dumper *d, char *q, PyObject *object, bo
     if (result == NULL)
         return NULL;
     Py_DECREF(result);
+    if (q == NULL)
+        PyErr_SetString(d->state->PicklingError,
+                        "a saver went on after a failure: what was written before it is in the "
+                        "pickle, and cannot be taken back");
     return q;
 }
 
-/* All but persistent_id. */
+static char *save_registered(struct mpk_dumper *d, char *q, PyObject *object, bool *done) {
+    PyObject *saver = saver_of(d, Py_TYPE(object));
+    *done = saver != NULL;
+    if (saver == NULL)
+        return PyErr_Occurred() ? NULL : q;
+    const size_t place = mpk_memo_place(d, object);
+    q = mpk_memo_has(d, place) ? mpk_put_get(d, q, mpk_memo_number(d, place))
+                               : call_saver(d, q, saver, object);
+    Py_DECREF(saver);
+    return q;
+}
+
 static char *save_unasked(struct mpk_dumper *d, char *q, PyObject *object) {
     bool done = false;
     if (d->registered != NULL)
         CHECKED(save_registered(d, q, object, &done));
     if (done)
         return q;
-    if (d->e.protocol < 2 && mpk_save_old(d, &q, object))
-        return q;
-    if (!d->fast || !(PyList_CheckExact(object) || PyDict_CheckExact(object)))
-        return mpk_save_plain(d, q, object, false);
-    return enter_fast(d, object) ? leave_fast(d, mpk_save_plain(d, q, object, false), object)
-                                 : NULL;
+    const bool counts = d->fast && (PyList_CheckExact(object) || PyDict_CheckExact(object));
+    if (counts && !enter_fast(d, object))
+        return NULL;
+    if (d->e.protocol >= 2 || !mpk_save_old(d, &q, object))
+        q = mpk_save_plain(d, q, object, false);
+    return counts ? leave_fast(d, q, object) : q;
+}
+
+char *mpk_save_unasked(struct mpk_dumper *d, char *q, PyObject *object) {
+    CHECKED(mpk_room(d, q));
+    return mpk_is_too_deep(d) ? NULL : save_unasked(d, q, object);
 }
 
 static char *put_persistent_line(struct mpk_dumper *d, char *q, PyObject *id) {
@@ -317,12 +347,14 @@ Py_ssize_t mpk_dump_object(struct mpk_dumper *d, PyObject *object) {
         q = mpk_fit(d, q);
     if (q != NULL)
         q = mfi_pickle_end(&d->e, q);
+    if (q == NULL) {
+        mpk_memo_cut(d);
+        raise_failure(d);
+    }
     if (d->settings != NULL)
         Py_CLEAR(d->settings);
-    if (q == NULL) {
-        raise_failure(d);
+    if (q == NULL)
         return -1;
-    }
     return q - d->e.base;
 }
 

@@ -104,7 +104,8 @@ static int wait_for(struct mpk_dumper *d, PyObject *object) {
     struct mpk_later *bottom = d->later;
     while (bottom->below != NULL)
         bottom = bottom->below;
-    if (bottom->list == NULL && (bottom->list = PyList_New(0)) == NULL)
+    /* a list is made where the collector, and so finalizers, may run */
+    if (mpk_settle(d) < 0 || (bottom->list == NULL && (bottom->list = PyList_New(0)) == NULL))
         return -1;
     return PyList_Append(bottom->list, object);
 }
@@ -147,6 +148,8 @@ char *mpk_later_pop(struct mpk_dumper *d, char *q, struct mpk_later *later) {
     }
     if (q != NULL && list != NULL && mpk_settle(d) < 0)
         q = NULL;
+    if (q == NULL)
+        mpk_memo_cut(d);
     Py_XDECREF(list);
     return q;
 }
@@ -180,6 +183,8 @@ char *mpk_save_cell(struct mpk_dumper *d, char *q, PyObject *object) {
     if (content == NULL || theirs)
         return mpk_save_by_table(d, q, object, &done);
     const bool leaf = is_leaf(content);
+    if (leaf && mpk_keep(d, content) < 0) /* a file's write may put another one there */
+        return NULL;
     CHECKED(mpk_save(d, q, d->state->special[MPK_CREATE_CELL]));
     CHECKED(mpk_save(d, q, leaf ? content : Py_None));
     CHECKED(mpk_fit(d, q));
@@ -265,6 +270,8 @@ static bool is_odd(const PyFunctionObject *f) {
 
 /* The state (attributes, odd ones), if there is any, for the function on top. */
 static char *save_function_state(struct mpk_dumper *d, char *q, PyFunctionObject *f) {
+    if (mpk_settle(d) < 0) /* what is asked for below is made, or compared by code of the user */
+        return NULL;
     PyObject *name = PyDict_GetItemWithError(f->func_globals, d->state->n[MPK_N___name__]);
     const bool attributes = f->func_dict != NULL && PyDict_GET_SIZE(f->func_dict) > 0;
     if (!is_odd(f) && !attributes && same_text(name, f->func_module))

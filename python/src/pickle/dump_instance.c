@@ -26,6 +26,7 @@ struct mpk_class {
     unsigned version;
     uint8_t kind;
     uint8_t has_dict;
+    uint32_t users;             /* instances under way that go by it: it stays as it is */
     uint32_t epoch, keys_epoch; /* when copyreg's table, and the keys, were asked */
     const void *keys;
     Py_ssize_t keys_count;
@@ -103,9 +104,11 @@ static bool has_plain_rules(struct mpk_dumper *d, PyTypeObject *type) {
 }
 
 static void forget(struct mpk_class *class) {
+    const uint32_t users = class->users;
     while (class->slots > 0)
         Py_DECREF(class->names[--class->slots]);
     memset(class, 0, sizeof *class);
+    class->users = users;
 }
 
 static void look_at_class(struct mpk_dumper *d, struct mpk_class *class, PyTypeObject *type) {
@@ -128,21 +131,33 @@ static void look_at_class(struct mpk_dumper *d, struct mpk_class *class, PyTypeO
         class->kind = KIND_PLAIN;
 }
 
-/* What is known of a class; asking may run code, so that all is settled when it is not known. */
-static struct mpk_class *class_of(struct mpk_dumper *d, PyTypeObject *type) {
+/* What is known of an object's class; NULL with an exception. Asking may run code, so that all is
+ * settled when it is not known, and the object held. */
+static struct mpk_class *class_of(struct mpk_dumper *d, PyObject *object) {
+    static struct mpk_class other = {.kind = KIND_OTHER};
+    PyTypeObject *type = Py_TYPE(object);
     const size_t at = (size_t)(((uintptr_t)type >> 4) * UINT64_C(0x9E3779B97F4A7C15) >> 56);
     struct mpk_class *class = &d->classes[at];
     const unsigned version = mpk_type_version(type);
     if (MFI_LIKELY(class->type == type && class->version == version && version != 0))
         return class;
-    if (mpk_settle(d) < 0)
+    if (class->users > 0)
+        return &other; /* the place is taken */
+    if (mpk_settle(d) < 0 || mpk_keep(d, object) < 0)
         return NULL;
+    class->users++; /* looking may come here again */
     look_at_class(d, class, type);
-    if (PyErr_Occurred()) {
-        PyErr_Clear(); /* whatever it is, the long way finds it again */
+    const bool failed = PyErr_Occurred() != NULL;
+    if (failed)
         class->kind = KIND_OTHER;
+    if (failed && (!PyErr_ExceptionMatches(PyExc_Exception) ||
+                   PyErr_ExceptionMatches(PyExc_RecursionError))) {
+        class->users = 0;
+        return NULL; /* an interrupt; or it would be tried twice at each level */
     }
+    PyErr_Clear(); /* whatever it is, the long way finds it again */
     (void)_PyType_Lookup(type, d->state->n[MPK_N___reduce_ex__]); /* gives it a version */
+    class->users = 0;
     class->type = type;
     class->version = mpk_type_version(type);
     class->epoch = d->epoch - 1;
@@ -150,17 +165,19 @@ static struct mpk_class *class_of(struct mpk_dumper *d, PyTypeObject *type) {
     return class;
 }
 
-/* Whether copyreg has nothing to say about it. -1: an exception. */
-static int is_unregistered(struct mpk_dumper *d, struct mpk_class *class) {
+/* Whether copyreg has nothing to say about it. What only somebody's own code could tell, a
+ * metaclass's or a key's, is for the long way. */
+static bool is_unregistered(struct mpk_dumper *d, struct mpk_class *class) {
     if (MFI_LIKELY(class->epoch == d->epoch))
-        return 1;
-    if (PyDict_GET_SIZE(d->state->dispatch_table) > 0 && /* types are told apart by address */
-        PyDict_GetItemWithError(d->state->dispatch_table, (PyObject *)class->type) != NULL)
-        return 0;
-    if (PyErr_Occurred())
-        return -1;
+        return true;
+    const PyTypeObject *meta = Py_TYPE(class->type);
+    if (PyDict_GET_SIZE(d->state->dispatch_table) > 0 &&
+        (meta->tp_hash != PyType_Type.tp_hash ||
+         meta->tp_richcompare != PyType_Type.tp_richcompare ||
+         mpk_dict_find(d->state->dispatch_table, (PyObject *)class->type, NULL) != 0))
+        return false;
     class->epoch = d->epoch;
-    return 1;
+    return true;
 }
 
 /* A key that is found before the class's method of that name, or that is not a mere str. */
@@ -200,18 +217,19 @@ static bool fields_in_the_way(const struct mpk_dumper *d, struct mpk_class *clas
     return false;
 }
 
+static char *save_pair_held(struct mpk_dumper *d, char *q, PyObject *key, PyObject *value) {
+    Py_INCREF(key);
+    Py_INCREF(value);
+    q = mpk_release(d, mpk_save(d, q, key), key);
+    return mpk_release(d, q == NULL ? NULL : mpk_save(d, q, value), value);
+}
+
 /* The rest, from the dict that the attributes have become while code of the user ran. */
 static char *save_fields_late(struct mpk_dumper *d, char *q, size_t number, Py_ssize_t position,
                               Py_ssize_t size) {
     PyObject *dict = (PyObject *)(d->order[number] & ~(uintptr_t)MPK_BITS), *key, *value;
-    while ((size > 1 || position == 0) && PyDict_Next(dict, &position, &key, &value)) {
-        Py_INCREF(key);
-        Py_INCREF(value);
-        q = mpk_release(d, mpk_save(d, q, key), key);
-        q = mpk_release(d, q == NULL ? NULL : mpk_save(d, q, value), value);
-        if (q == NULL)
-            return NULL;
-    }
+    while (size > 1 && PyDict_Next(dict, &position, &key, &value))
+        CHECKED(save_pair_held(d, q, key, value));
     CHECKED(mpk_fit(d, q));
     q = mfi_put(q, size == 1 ? MFI_OP_SETITEM : MFI_OP_SETITEMS);
     if (size != 1 && PyDict_GET_SIZE(dict) != size) {
@@ -233,18 +251,13 @@ static char *save_fields(struct mpk_dumper *d, char *q, PyObject *object,
         q = mfi_put(q, MFI_OP_MARK);
     for (Py_ssize_t i = 0; i < size; i++) {
         const Py_ssize_t at = mpk_fields_order(fields, i);
-        CHECKED(mpk_save_at(d, q, mpk_fields_key(fields, at), false));
-        if (MFI_UNLIKELY(epoch != d->epoch)) { /* a file was written to */
-            PyObject *dict = (PyObject *)(d->order[number] & ~(uintptr_t)MPK_BITS), *key, *value;
-            Py_ssize_t position = i;
-            if (!PyDict_Next(dict, &position, &key, &value))
-                return PyErr_Format(PyExc_RuntimeError, "dictionary changed during pickling"),
-                       (char *)NULL;
-            Py_INCREF(value);
-            q = mpk_release(d, mpk_save(d, q, value), value);
-            return q == NULL ? NULL : save_fields_late(d, q, number, position, size);
+        PyObject *key = mpk_fields_key(fields, at), *value = values[at];
+        if (MFI_UNLIKELY(d->write != NULL && (q >= d->e.soft || !mpk_is_short(key))))
+            CHECKED(save_pair_held(d, q, key, value)); /* a file may be written to */
+        else {
+            CHECKED(mpk_save_at(d, q, key, false));
+            CHECKED(mpk_save_at(d, q, value, true));
         }
-        CHECKED(mpk_save_at(d, q, values[at], true));
         if (MFI_UNLIKELY(epoch != d->epoch))
             return save_fields_late(d, q, number, i + 1, size);
     }
@@ -373,10 +386,11 @@ static bool is_asked_for(const struct mpk_dumper *d) {
     return d->reducer_override != NULL || d->own_table != NULL || d->watched;
 }
 
-static int is_clear(struct mpk_dumper *d, PyObject *object, struct mpk_class *class) {
-    const int r = is_unregistered(d, class);
-    if (r <= 0 || !class->has_dict)
-        return r;
+static bool is_clear(struct mpk_dumper *d, PyObject *object, struct mpk_class *class) {
+    if (!is_unregistered(d, class))
+        return false;
+    if (!class->has_dict)
+        return true;
 #if MPK_FIELDS
     struct mpk_fields fields;
     if (mpk_fields_find(object, &fields))
@@ -390,22 +404,23 @@ char *mpk_save_instance(struct mpk_dumper *d, char *q, PyObject *object, bool ow
     *done = false;
     if (is_asked_for(d) || !PyType_HasFeature(Py_TYPE(object), Py_TPFLAGS_HEAPTYPE))
         return q;
-    struct mpk_class *class = class_of(d, Py_TYPE(object));
-    if (class == NULL || class->kind != KIND_PLAIN)
-        return class == NULL ? NULL : q;
-    const int clear = is_clear(d, object, class);
-    if (clear <= 0)
-        return clear < 0 ? NULL : q;
+    struct mpk_class *class = class_of(d, object);
+    if (class == NULL)
+        return NULL;
+    if (class->kind != KIND_PLAIN || !is_clear(d, object, class))
+        return q;
     *done = true;
     Py_INCREF(object); /* writing its class may let it go */
     bool known = false;
+    class->users++;
     q = save_new(d, q, object, owned, &known);
-    if (q != NULL && MFI_UNLIKELY(class->type != Py_TYPE(object)))
-        class = class_of(d, Py_TYPE(object)); /* driven out while the class was written */
-    if (!known)
-        q = q == NULL || class == NULL ? NULL : save_state(d, q, object, class);
+    if (q != NULL && !known)
+        q = save_state(d, q, object, class);
+    class->users--;
     if (q != NULL && MFI_UNLIKELY(Py_REFCNT(object) == 1) && mpk_keep(d, object) < 0)
         q = NULL;
+    if (MFI_UNLIKELY(q == NULL))
+        mpk_memo_cut(d);
     Py_DECREF(object);
     return q;
 }
@@ -413,8 +428,8 @@ char *mpk_save_instance(struct mpk_dumper *d, char *q, PyObject *object, bool ow
 bool mpk_class_reduces(struct mpk_dumper *d, PyObject *object) {
     if (is_asked_for(d) || !PyType_HasFeature(Py_TYPE(object), Py_TPFLAGS_HEAPTYPE))
         return false;
-    struct mpk_class *class = class_of(d, Py_TYPE(object));
-    return class != NULL && class->kind == KIND_REDUCES && is_clear(d, object, class) > 0;
+    struct mpk_class *class = class_of(d, object);
+    return class != NULL && class->kind == KIND_REDUCES && is_clear(d, object, class);
 }
 
 int mpk_classes_new(struct mpk_dumper *d) {

@@ -30,6 +30,7 @@ static void *address_of(uintptr_t entry) {
 /* Enters all that the table has, into an empty one. */
 static void refill(struct mpk_dumper *d) {
     const size_t count = d->e.memo_count;
+    d->used = 0;
     for (size_t i = 0; i < count; i++) {
         if (i + AHEAD < count)
             __builtin_prefetch(&d->table[mpk_memo_slot(d, address_of(d->order[i + AHEAD]))], 1);
@@ -39,6 +40,7 @@ static void refill(struct mpk_dumper *d) {
         while (d->table[at] != 0)
             at = (at + 1) & d->mask;
         d->table[at] = d->base + (uint32_t)i;
+        d->used++;
     }
 }
 
@@ -57,6 +59,15 @@ int mpk_memo_grow_table(struct mpk_dumper *d) {
     d->base = 1;
     refill(d);
     return 0;
+}
+
+void mpk_memo_cut(struct mpk_dumper *d) {
+    if (d->e.memo_count == d->settled)
+        return;
+    d->e.memo_count = d->settled;
+    memset(d->table, 0, (d->mask + 1) * sizeof *d->table);
+    d->base = 1;
+    refill(d);
 }
 
 static int enter(struct mpk_dumper *d, size_t number, void *object) {
@@ -79,6 +90,7 @@ static int enter_dict(struct mpk_dumper *d, size_t number) {
 int mpk_settle_slow(struct mpk_dumper *d) {
     const size_t from = d->settled, to = d->e.memo_count;
     size_t dicts = 0;
+    int entered = 0;
     d->settled = to;
     for (size_t i = from; i < to; i++) {
         const uintptr_t entry = d->order[i];
@@ -86,9 +98,11 @@ int mpk_settle_slow(struct mpk_dumper *d) {
             continue;
         Py_INCREF((PyObject *)address_of(entry));
         dicts += (entry & MPK_DICT) != 0;
-        if ((entry & MPK_BITS) == 0 && enter(d, i, address_of(entry)) < 0)
-            return -1;
+        if ((entry & MPK_BITS) == 0 && entered == 0)
+            entered = enter(d, i, address_of(entry));
     }
+    if (entered < 0)
+        return -1;
     for (size_t i = from; dicts > 0 && i < to; i++)
         if ((d->order[i] & MPK_DICT) != 0) {
             PyObject *instance = (PyObject *)address_of(d->order[i]);

@@ -144,8 +144,10 @@ static char *put_digits(struct mpk_dumper *d, char *q, PyObject *object, size_t 
     if (_PyLong_AsByteArray((PyLongObject *)object, digits, size, 1, 1) < 0)
 #endif
         q = NULL;
-    /* a negative one may need no byte for its sign */
-    if (q != NULL && size > 1 && digits[size - 1] == 0xff && (digits[size - 2] & 0x80) != 0)
+    /* bytes that only repeat the sign are left out */
+    while (q != NULL && size > 1 &&
+           (digits[size - 1] == 0xff ? digits[size - 2] >= 0x80
+                                     : digits[size - 1] == 0 && digits[size - 2] < 0x80))
         size--;
     q = q == NULL ? NULL : mfi_pickle_long(&d->e, q, digits, size);
     if (digits != few)
@@ -158,16 +160,22 @@ char *mpk_save_long_far(struct mpk_dumper *d, char *q, PyObject *object) {
     const long long number = PyLong_AsLongLongAndOverflow(object, &overflow);
     if (overflow == 0 && !(number == -1 && PyErr_Occurred()))
         return mfi_put_int(q, number);
-    PyObject *bits = PyObject_CallMethod(object, "bit_length", NULL);
-    const size_t count = bits == NULL ? (size_t)-1 : PyLong_AsSize_t(bits);
-    Py_XDECREF(bits);
-    if (count == (size_t)-1)
-        return NULL;
-    if (count / 8 + 1 > INT32_MAX) {
+    size_t most = mpk_long_most(object);
+    if (most == 0) {
+        if (mpk_settle(d) < 0 || mpk_keep(d, object) < 0)
+            return NULL;
+        PyObject *bits = PyObject_CallMethod(object, "bit_length", NULL);
+        const size_t count = bits == NULL ? (size_t)-1 : PyLong_AsSize_t(bits);
+        Py_XDECREF(bits);
+        if (count == (size_t)-1)
+            return NULL;
+        most = count / 8 + 1;
+    }
+    if (most > INT32_MAX) {
         PyErr_SetString(PyExc_OverflowError, "int too large to pickle");
         return NULL;
     }
-    return put_digits(d, q, object, count / 8 + 1);
+    return put_digits(d, q, object, most);
 }
 
 static char *put_bytes(struct mpk_dumper *d, char *q, PyObject *object, const void *data,
@@ -241,10 +249,10 @@ char *mpk_save_bytearray(struct mpk_dumper *d, char *q, PyObject *object, size_t
 
 /* 1: the buffer goes with the stream; 0: the callback took it; -1: an exception. */
 static int is_in_band(struct mpk_dumper *d, PyObject *object) {
+    if (mpk_settle(d) < 0) /* also for who shows a buffer by code of his own */
+        return -1;
     if (d->buffer_callback == NULL)
         return 1;
-    if (mpk_settle(d) < 0)
-        return -1;
     PyObject *answer = PyObject_CallOneArg(d->buffer_callback, object);
     const int r = answer == NULL ? -1 : PyObject_IsTrue(answer);
     Py_XDECREF(answer);
@@ -257,16 +265,21 @@ static char *save_view(struct mpk_dumper *d, char *q, PyObject *object, const Py
                         "PickleBuffer can not be pickled when pointing to a non-contiguous buffer");
         return NULL;
     }
+    const bool readonly = view->readonly;
     const int in_band = is_in_band(d, object);
     if (in_band < 0)
         return NULL;
     if (in_band == 0) {
         q = mfi_put(q, MFI_OP_NEXT_BUFFER);
-        return view->readonly ? mfi_put(q, MFI_OP_READONLY_BUFFER) : q;
+        return readonly ? mfi_put(q, MFI_OP_READONLY_BUFFER) : q;
     }
-    CHECKED(view->readonly ? put_bytes(d, q, object, view->buf, (size_t)view->len)
-                           : put_bytearray(d, q, object, view->buf, (size_t)view->len));
-    return mpk_store(d, q, object, mpk_memo_place(d, object));
+    Py_buffer held; /* the callback may have released it, and a file's write may yet */
+    if (PyObject_GetBuffer(object, &held, PyBUF_FULL_RO) < 0)
+        return NULL;
+    q = readonly ? put_bytes(d, q, object, held.buf, (size_t)held.len)
+                 : put_bytearray(d, q, object, held.buf, (size_t)held.len);
+    PyBuffer_Release(&held);
+    return q == NULL ? NULL : mpk_store(d, q, object, mpk_memo_place(d, object));
 }
 
 char *mpk_save_buffer(struct mpk_dumper *d, char *q, PyObject *object, size_t place) {

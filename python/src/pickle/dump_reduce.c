@@ -9,6 +9,8 @@
 char *mpk_release(struct mpk_dumper *d, char *q, PyObject *object) {
     if (MFI_UNLIKELY(Py_REFCNT(object) == 1) && q != NULL && mpk_settle(d) < 0)
         q = NULL;
+    if (MFI_UNLIKELY(q == NULL))
+        mpk_memo_cut(d);
     Py_DECREF(object);
     return q;
 }
@@ -36,6 +38,8 @@ static char *save_item(struct mpk_dumper *d, char *q, PyObject *item, bool pairs
     }
     if (q != NULL && mpk_settle(d) < 0) /* its parts may be known to nobody but it */
         q = NULL;
+    if (q == NULL)
+        mpk_memo_cut(d);
     Py_DECREF(item);
     return q;
 }
@@ -193,6 +197,8 @@ static char *save_newobj_ex(struct mpk_dumper *d, char *q, PyObject *args) {
     q = q == NULL ? NULL : mpk_fit(d, q);
     if (q != NULL && mpk_keep(d, partial) < 0)
         q = NULL;
+    if (q == NULL)
+        mpk_memo_cut(d);
     Py_XDECREF(nothing);
     Py_XDECREF(partial);
     return q == NULL ? NULL : mfi_put(q, MFI_OP_REDUCE);
@@ -215,6 +221,8 @@ static char *save_newobj(struct mpk_dumper *d, char *q, PyObject *args, PyObject
             return refuse(d, "args[0] from __newobj__ args has the wrong class");
     }
     CHECKED(mpk_save(d, q, class));
+    if (mpk_settle(d) < 0)
+        return NULL;
     PyObject *rest = PyTuple_GetSlice(args, 1, PyTuple_GET_SIZE(args));
     if (rest == NULL)
         return NULL;
@@ -320,6 +328,8 @@ char *mpk_save_made(struct mpk_dumper *d, char *q, PyObject *value, PyObject *ob
     q = mpk_save_reduce(d, q, value, object);
     if (q != NULL && mpk_settle(d) < 0)
         q = NULL;
+    if (q == NULL)
+        mpk_memo_cut(d);
     Py_DECREF(value);
     return q;
 }
@@ -335,7 +345,7 @@ static int find_reducer(struct mpk_dumper *d, PyTypeObject *type, PyObject **ret
     }
     *ret = PyObject_GetItem(d->own_table, (PyObject *)type);
     if (*ret == NULL) {
-        if (!PyErr_ExceptionMatches(PyExc_LookupError))
+        if (!PyErr_ExceptionMatches(PyExc_KeyError))
             return -1;
         PyErr_Clear();
     }
@@ -378,8 +388,9 @@ static char *save_answer(struct mpk_dumper *d, char *q, PyObject *value, PyObjec
         return mpk_save_made(d, q, value, object);
     if (PyUnicode_Check(value)) {
         const ptrdiff_t before = q - d->e.base;
+        const uint64_t count = d->e.memo_count;
         q = mpk_keep(d, value) < 0 ? NULL : mpk_save_global(d, q, object, value);
-        if (q == NULL && d->e.code == 0)
+        if (q == NULL && d->e.code == 0 && d->e.memo_count == count)
             q = mpk_save_otherwise(d, d->e.base + before, object);
     } else
         q = refuse(d, "__reduce__ must return a string or tuple");

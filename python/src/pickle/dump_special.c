@@ -105,7 +105,7 @@ char *mpk_save_token(struct mpk_dumper *d, char *q, PyObject *object, bool *done
             (type == special[MPK_NAME] || type == special[MPK_CALL] || type == special[MPK_LATER]);
     if (!*done)
         return q;
-    if (mpk_settle(d) < 0)
+    if (mpk_settle(d) < 0 || mpk_keep(d, object) < 0)
         return NULL;
     if (type == special[MPK_NAME])
         return save_name(d, q, object, object);
@@ -225,13 +225,27 @@ char *mpk_save_otherwise(struct mpk_dumper *d, char *q, PyObject *object) {
 
 /* ---- dicts of modules ----------------------------------------------------------------------- */
 
+/* What a dict has by a str: borrowed, or NULL without an exception. No code of anybody runs. */
+static PyObject *text_item(PyObject *dict, PyObject *name) {
+    PyObject *ret = NULL;
+#if MPK_INTERNALS
+    return mpk_dict_find(dict, name, &ret) > 0 ? ret : NULL;
+#else
+    PyObject *key, *value;
+    Py_ssize_t position = 0;
+    while (ret == NULL && PyDict_Next(dict, &position, &key, &value))
+        if (key == name || (PyUnicode_CheckExact(key) && PyUnicode_Compare(key, name) == 0))
+            ret = value;
+    return ret;
+#endif
+}
+
+/* Asked of any dict, that nobody holds, in the midst of what is not settled. */
 bool mpk_is_module_dict(struct mpk_dumper *d, PyObject *dict, PyObject **name) {
-    *name = PyDict_GetItemWithError(dict, d->state->n[MPK_N___name__]);
-    if (*name == NULL || !PyUnicode_CheckExact(*name)) {
-        PyErr_Clear();
+    *name = text_item(dict, d->state->n[MPK_N___name__]);
+    if (*name == NULL || !PyUnicode_CheckExact(*name))
         return false;
-    }
-    PyObject *module = PyDict_GetItemWithError(PyImport_GetModuleDict(), *name);
+    PyObject *module = text_item(PyImport_GetModuleDict(), *name);
     return module != NULL && PyModule_Check(module) && PyModule_GetDict(module) == dict;
 }
 

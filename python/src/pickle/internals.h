@@ -79,6 +79,23 @@ MPK_INLINE bool mpk_small_int(PyObject *object, int64_t *ret) {
 #endif
 }
 
+/* How many bytes an int takes at most, with its sign; 0: the public interface has to tell, whose
+ * answer is an object, and the collector may run as it is made. */
+MPK_INLINE size_t mpk_long_most(PyObject *object) {
+#if MPK_INTERNALS
+    const PyLongObject *number = (const PyLongObject *)object;
+#if PY_VERSION_HEX >= 0x030C0000
+    const size_t count = number->long_value.lv_tag >> 3;
+#else
+    const size_t count = (size_t)(Py_SIZE(number) < 0 ? -Py_SIZE(number) : Py_SIZE(number));
+#endif
+    return count * PYLONG_BITS_IN_DIGIT / 8 + 1;
+#else
+    (void)object;
+    return 0;
+#endif
+}
+
 /* ---- dicts ---------------------------------------------------------------------------------- */
 
 #if MPK_INTERNALS
@@ -132,6 +149,10 @@ MPK_INLINE const struct mpk_keys *mpk_dict_keys(PyObject *dict) {
 #endif
     return d->ma_values == NULL ? keys : NULL;
 }
+
+/* Looks for a key without calling anybody's code: a str, or what is told apart by its address. 1:
+ * it is there, *ret, borrowed; 0: it is not; -1: only a key that is compared by code could tell. */
+int mpk_dict_find(PyObject *dict, PyObject *key, PyObject **ret);
 
 #endif /* MPK_INTERNALS */
 

@@ -198,7 +198,7 @@ static inline int mpk_list_take(PyObject *object, PyObject *const *items, size_t
 #if MPK_LAYOUTS
     PyListObject *list = (PyListObject *)object;
     const size_t old = (size_t)Py_SIZE(list), wanted = old + count;
-    if (wanted > (size_t)list->allocated) {
+    if ((Py_ssize_t)wanted > list->allocated) { /* -1: it is being sorted */
         const size_t room = old == 0 ? wanted : wanted + wanted / 8 + 6;
         PyObject **grown = room > PY_SSIZE_T_MAX / sizeof *grown
                                ? NULL

@@ -67,8 +67,8 @@ static mfi_slot make_set(void *c) {
     return MPK_SLOT(PySet_New(NULL));
 }
 
-static int fill_set(PyObject *set, const mfi_slot *items, size_t count) {
-    int r = set == NULL ? -1 : 0;
+static int fill_set(struct mpk_loader *l, PyObject *set, const mfi_slot *items, size_t count) {
+    int r = set == NULL ? -1 : mpk_shape_settle_for(l, items, count, 1);
     for (size_t i = 0; i < count; i++) {
         if (r == 0)
             r = PySet_Add(set, MPK_OBJECT(items[i]));
@@ -78,16 +78,15 @@ static int fill_set(PyObject *set, const mfi_slot *items, size_t count) {
 }
 
 static mfi_slot make_frozenset(void *c, const mfi_slot *items, size_t count) {
-    (void)c;
     PyObject *set = PyFrozenSet_New(NULL);
-    if (fill_set(set, items, count) < 0)
+    if (fill_set(c, set, items, count) < 0)
         Py_CLEAR(set);
     return MPK_SLOT(set);
 }
 
 static int add_items(void *c, mfi_slot set, const mfi_slot *items, size_t count) {
     if (PySet_Check(MPK_OBJECT(set)))
-        return fill_set(MPK_OBJECT(set), items, count);
+        return fill_set(c, MPK_OBJECT(set), items, count);
     return mpk_load_add_items(c, MPK_OBJECT(set), items, count);
 }
 

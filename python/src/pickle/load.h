@@ -133,6 +133,14 @@ int mpk_shape_settle_all(struct mpk_loader *l);
 static inline int mpk_shape_settle(struct mpk_loader *l) {
     return MFI_LIKELY(l->folds_settled == l->fold_count) ? 0 : mpk_shape_settle_all(l);
 }
+/* Before `count` objects, each `step` after the last, are hashed: the same if that may run code. */
+int mpk_shape_settle_some(struct mpk_loader *l, const mfi_slot *items, size_t count, size_t step);
+static inline int mpk_shape_settle_for(struct mpk_loader *l, const mfi_slot *items, size_t count,
+                                       size_t step) {
+    return MFI_LIKELY(l->folds_settled == l->fold_count)
+               ? 0
+               : mpk_shape_settle_some(l, items, count, step);
+}
 /* What a folded state, which the memo has at `stored`, was. */
 PyObject *mpk_shape_recall(struct mpk_loader *l, mfi_slot *stored);
 void mpk_shape_forget_all(struct mpk_loader *l);

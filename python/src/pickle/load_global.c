@@ -152,18 +152,21 @@ static PyObject *find_quickly(struct mpk_loader *l, PyObject *module, PyObject *
         PyDict_GetItemWithError(kept[MPK_LOAD_BUILTINS], l->state->n[MPK_N___import__]) !=
             kept[MPK_LOAD_IMPORT])
         return NULL;
-    PyObject *dict = PyModule_GetDict(from);
-    PyObject *found = PyDict_GetItemWithError(dict, name);
-    PyObject *spec = PyDict_GetItemWithError(dict, l->state->n[MPK_N___spec__]);
-    if (found == NULL || PyErr_Occurred())
-        return NULL;
-    Py_INCREF(found);
-    PyObject *initializing = NULL;
-    if (spec != NULL && spec != Py_None &&
-        mpk_attribute(spec, l->state->n[MPK_N__initializing], &initializing) != 0 &&
-        initializing != Py_False)
+    PyObject *dict = mpk_ref(PyModule_GetDict(from));
+    PyObject *found = PyDict_GetItemWithError(dict, name), *spec = NULL, *initializing = NULL;
+    Py_XINCREF(found);
+    if (found != NULL)
+        spec = PyDict_GetItemWithError(dict, l->state->n[MPK_N___spec__]);
+    Py_XINCREF(spec);
+    Py_DECREF(dict);
+    if (PyErr_Occurred())
+        Py_CLEAR(found);
+    else if (spec != NULL && spec != Py_None &&
+             mpk_attribute(spec, l->state->n[MPK_N__initializing], &initializing) != 0 &&
+             initializing != Py_False)
         Py_CLEAR(found);
     Py_XDECREF(initializing);
+    Py_XDECREF(spec);
     return found;
 }
 
@@ -253,12 +256,14 @@ PyObject *mpk_find_class(struct mpk_loader *l, PyObject *module, PyObject *name)
     found = find_quickly(l, module, name);
     if (found != NULL || PyErr_Occurred())
         return found;
+    Py_INCREF(module); /* both may be of a table that importing changes */
     Py_INCREF(name);
     PyObject *from = PyImport_Import(module);
     if (from != NULL)
         found = l->d.protocol >= 4 ? walk(from, name) : PyObject_GetAttr(from, name);
     Py_XDECREF(from);
     Py_DECREF(name);
+    Py_DECREF(module);
     return found;
 }
 

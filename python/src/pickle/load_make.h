@@ -94,7 +94,8 @@ static inline int append_items(void *c, mfi_slot list, const mfi_slot *items, si
 }
 
 static inline int set_items(void *c, mfi_slot dict, const mfi_slot *pairs, size_t count) {
-    if (MFI_LIKELY(PyDict_CheckExact(MPK_OBJECT(dict))))
+    if (MFI_LIKELY(PyDict_CheckExact(MPK_OBJECT(dict)) &&
+                   mpk_shape_settle_for(c, pairs, count, 2) == 0))
         return mpk_dict_take_fast(MPK_OBJECT(dict), (PyObject **)(uintptr_t)pairs, count);
     return mpk_load_set_items(c, MPK_OBJECT(dict), pairs, count);
 }

@@ -112,8 +112,10 @@ int mpk_memo_set(PyObject *unpickler, struct mpk_loader *l, PyObject *value) {
                      Py_TYPE(value)->tp_name);
     int r = from == NULL ? -1 : check_keys(from);
     if (r == 0) {
+        l->busy = true; /* for what is let go of, and for keys that are compared */
         mpk_loader_forget(l);
         r = fill(l, from);
+        l->busy = false;
     }
     Py_XDECREF(from);
     return r;

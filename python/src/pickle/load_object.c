@@ -198,6 +198,19 @@ int mpk_load_build(struct mpk_loader *l, PyObject *object, PyObject *state) {
     return r;
 }
 
+static bool is_hashed_quietly(PyObject *object) {
+    return PyUnicode_CheckExact(object) || PyLong_CheckExact(object) ||
+           PyBytes_CheckExact(object) || PyFloat_CheckExact(object) || object == Py_None ||
+           PyBool_Check(object);
+}
+
+int mpk_shape_settle_some(struct mpk_loader *l, const mfi_slot *items, size_t count, size_t step) {
+    for (size_t i = 0; i < count; i++)
+        if (!is_hashed_quietly(MPK_OBJECT(items[i * step])))
+            return mpk_shape_settle(l);
+    return 0;
+}
+
 /* ---- containers of others -------------------------------------------------------------------- */
 
 /* Calls `method` with each item. */

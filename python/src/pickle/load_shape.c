@@ -84,11 +84,11 @@ static void free_shape(struct mpk_shape *shape) {
 }
 
 /* Whether all attributes have a place of their own. */
-static bool find_places(struct mpk_shape *shape, PyObject *state) {
+static bool find_places(struct mpk_shape *shape, PyObject *state, size_t count) {
     PyObject *key, *value;
     Py_ssize_t at = 0;
     while (PyDict_Next(state, &at, &key, &value)) {
-        if (!PyUnicode_CheckExact(key))
+        if (!PyUnicode_CheckExact(key) || shape->count == count)
             return false;
         PyObject *name = mpk_ref(key);
         PyUnicode_InternInPlace(&name);
@@ -126,7 +126,7 @@ void mpk_shape_learn(struct mpk_loader *l, PyObject *object, PyObject *state) {
                                 .type = (PyTypeObject *)mpk_ref((PyObject *)type),
                                 .version = mpk_type_version(type),
                                 .in_slots = in_slots};
-    if (!find_places(shape, state)) {
+    if (!find_places(shape, state, count)) {
         free_shape(shape);
         return;
     }
@@ -321,8 +321,10 @@ static int unfold(struct mpk_loader *l, size_t index) {
 
 int mpk_shape_settle_all(struct mpk_loader *l) {
     int r = 0;
-    while (r == 0 && l->folds_settled < l->fold_count)
-        r = unfold(l, l->folds_settled++);
+    while (r == 0 && l->folds_settled < l->fold_count) {
+        r = unfold(l, l->folds_settled);
+        l->folds_settled += r == 0;
+    }
     return r;
 }
 

@@ -23,17 +23,13 @@ struct mpk_loader *mpk_unpickler_loader(PyObject *self) {
 }
 
 static int check_ready(struct unpickler *u) {
-    if (!u->ready) {
-        PyErr_Format(u->loader.state->UnpicklingError,
-                     "Unpickler.__init__() was not called by %s.__init__()", Py_TYPE(u)->tp_name);
-        return -1;
-    }
-    if (u->loader.busy) {
+    if (u->loader.busy)
         PyErr_SetString(PyExc_RuntimeError,
                         "this Unpickler is loading already: another one can load meanwhile");
-        return -1;
-    }
-    return 0;
+    else if (!u->ready)
+        PyErr_Format(u->loader.state->UnpicklingError,
+                     "Unpickler.__init__() was not called by %s.__init__()", Py_TYPE(u)->tp_name);
+    return u->loader.busy || !u->ready ? -1 : 0;
 }
 
 static PyObject *make(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
@@ -43,6 +39,13 @@ static PyObject *make(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
     if (u != NULL)
         mpk_loader_init(&u->loader, state, "load");
     return (PyObject *)u;
+}
+
+/* Whoever is let go of may want to use it meanwhile. */
+static void end(struct unpickler *u) {
+    u->loader.busy = true;
+    mpk_loader_end(&u->loader);
+    u->loader.busy = false;
 }
 
 static int init(PyObject *self, PyObject *args, PyObject *kwargs) {
@@ -56,14 +59,17 @@ static int init(PyObject *self, PyObject *args, PyObject *kwargs) {
     if (mpk_parse_tuple(state, &signature, args, kwargs, values) < 0)
         return -1;
     u->ready = false;
-    mpk_loader_end(&u->loader);
+    end(u);
     mpk_loader_init(&u->loader, state, "load");
-    if (mpk_load_options_read(&u->loader.options, values + 1) < 0 ||
-        mpk_file_bind(&u->loader, values[0]) < 0)
-        return -1;
+    u->loader.busy = true;
+    const int r = mpk_load_options_read(&u->loader.options, values + 1) < 0 ||
+                          mpk_file_bind(&u->loader, values[0]) < 0
+                      ? -1
+                      : 0;
     mpk_file_open(&u->loader);
-    u->ready = true;
-    return 0;
+    u->loader.busy = false;
+    u->ready = r == 0;
+    return r;
 }
 
 static int traverse(PyObject *self, visitproc visit, void *arg) {
@@ -87,7 +93,7 @@ static int traverse(PyObject *self, visitproc visit, void *arg) {
 static int clear(PyObject *self) {
     struct unpickler *u = part_of(self);
     u->ready = false;
-    mpk_loader_end(&u->loader);
+    end(u);
     Py_CLEAR(u->persistent_load);
     return 0;
 }
@@ -146,22 +152,37 @@ static int overrides(struct unpickler *u) {
     return has < 0 ? -1 : 0;
 }
 
+/* The memo is for others to look at: it has objects only, or nothing. */
+static int settle_memo(struct mpk_loader *l) {
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    const int r = mpk_shape_settle(l);
+    if (r < 0)
+        mpk_loader_forget(l);
+    if (type != NULL)
+        PyErr_Restore(type, value, traceback);
+    mpk_shape_forget(l);
+    return r;
+}
+
 static PyObject *load(PyObject *self, PyObject *ignored) {
     (void)ignored;
     struct unpickler *u = part_of(self);
     struct mpk_loader *l = &u->loader;
-    if (check_ready(u) < 0 || PySys_Audit("mayfly.load", "O", self) < 0 || overrides(u) < 0)
+    if (check_ready(u) < 0)
         return NULL;
     l->unpickler = self;
-    l->busy = true;
-    const bool paused = mpk_gc_pause(&l->options);
-    PyObject *object = mpk_loader_run(l);
-    if (object != NULL && (mpk_load_repoint(l, object) < 0 || mpk_file_settle(l) < 0))
-        Py_CLEAR(object);
-    if (mpk_shape_settle(l) < 0) /* the memo is for others to look at */
-        Py_CLEAR(object);
-    mpk_shape_forget(l);
-    mpk_gc_go_on(paused);
+    l->busy = true; /* looking for what is overridden runs code, too */
+    PyObject *object = NULL;
+    if (PySys_Audit("mayfly.load", "O", self) == 0 && overrides(u) == 0) {
+        const bool paused = mpk_gc_pause(&l->options);
+        object = mpk_loader_run(l);
+        if (object != NULL && (mpk_load_repoint(l, object) < 0 || mpk_file_settle(l) < 0))
+            Py_CLEAR(object);
+        if (settle_memo(l) < 0)
+            Py_CLEAR(object);
+        mpk_gc_go_on(paused);
+    }
     l->busy = false;
     Py_CLEAR(l->find_class);
     Py_CLEAR(l->persistent_load);

@@ -14,7 +14,15 @@ static struct mpk_dumper *dumper_of(struct mpk_pickler *self) {
     return self->d;
 }
 
+/* What the dumper borrows from what configured it. */
+static void disconnect(struct mpk_dumper *d) {
+    memset(d->given, 0, sizeof d->given);
+    d->buffer_callback = NULL;
+}
+
 static int clear(struct mpk_pickler *self) {
+    if (self->d != NULL)
+        disconnect(self->d);
     Py_CLEAR(self->write);
     Py_CLEAR(self->persistent_id);
     Py_CLEAR(self->dispatch_table);
@@ -57,8 +65,10 @@ static int configure(struct mpk_pickler *self, struct mpk_state *state, PyObject
     }
     if (self->d == NULL && (self->d = mpk_dumper_new(state)) == NULL)
         return -1;
+    self->running = true; /* nobody dumps with it in between */
     mpk_memo_clear(self->d);
     self->d->exact_memo = true;
+    disconnect(self->d);
     for (int i = 0; i < MPK_CONFIGURED; i++) {
         Py_XINCREF(values[i]);
         Py_XSETREF(self->configured[i], values[i]);
@@ -66,7 +76,9 @@ static int configure(struct mpk_pickler *self, struct mpk_state *state, PyObject
     Py_XINCREF(write);
     Py_XSETREF(self->write, write);
     self->fast = 0;
-    if (mpk_dumper_configure(self->d, self->configured) < 0)
+    const int r = mpk_dumper_configure(self->d, self->configured);
+    self->running = false;
+    if (r < 0)
         return -1;
     self->bin = self->d->e.protocol > 0;
     self->proto = self->d->e.protocol;
@@ -146,6 +158,8 @@ static PyObject *dump(struct mpk_pickler *self, struct mpk_state *state, PyObjec
         const Py_ssize_t size = mpk_dump_object(d, object);
         if (size >= 0 && mpk_settle(d) == 0) /* the memo outlives the dump */
             ret = self->write != NULL ? mpk_ref(Py_None) : mpk_dumper_result(d, (size_t)size);
+        else
+            mpk_memo_cut(d);
         d->reducer_override = d->persistent_id = d->own_table = d->write = d->pickler = NULL;
         d->registered = NULL;
         Py_CLEAR(d->bytes);
@@ -168,15 +182,6 @@ PyObject *mpk_pickler_dump(PyObject *object, PyObject *what) {
     }
     self->running = true;
     PyObject *ret = dump(self, state, what);
-    if (ret == NULL) {
-        PyObject *type, *value, *traceback;
-        PyErr_Fetch(&type, &value, &traceback);
-        if (mpk_settle(self->d) < 0) {
-            PyErr_Clear();
-            mpk_memo_clear(self->d);
-        }
-        PyErr_Restore(type, value, traceback);
-    }
     self->running = false;
     return ret;
 }
@@ -196,96 +201,130 @@ static PyObject *clear_memo(PyObject *object, PyObject *unused) {
 
 /* ---- for registered savers ------------------------------------------------------------------ */
 
-/* Whether a saver runs, so that there is an output to write to. */
-static bool is_saving(struct mpk_pickler *self) {
-    if (self->d != NULL && self->d->cursor != NULL)
-        return true;
-    PyErr_SetString(PyExc_RuntimeError, "this method is for savers, while they are called");
-    return false;
+/* Where the output stood when a saver began to write something. */
+struct place {
+    ptrdiff_t at;
+    uint64_t memo_count, flushes;
+    int64_t frame;
+};
+
+/* Takes the cursor: what runs while the saver's call writes has none, and cannot write into the
+ * middle. NULL: an exception. */
+static char *begin(struct mpk_pickler *self, struct place *place) {
+    struct mpk_dumper *d = self->d;
+    char *q = d == NULL ? NULL : d->cursor;
+    if (q == NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "this method is for savers: while they are called, "
+                                            "and as long as nothing that they wrote has failed");
+        return NULL;
+    }
+    *place = (struct place){q - d->e.base, d->e.memo_count, d->flushes, d->e.frame};
+    d->cursor = NULL;
+    return q;
 }
 
 /* Hands the cursor back; NULL is a failure. */
-static PyObject *finish(struct mpk_pickler *self, char *q) {
-    if (q != NULL && (q = mpk_fit(self->d, q)) != NULL && mpk_settle(self->d) == 0) {
-        self->d->cursor = q;
+static PyObject *finish(struct mpk_pickler *self, const struct place *place, char *q) {
+    struct mpk_dumper *d = self->d;
+    if (q != NULL && (q = mpk_fit(d, q)) != NULL && mpk_settle(d) == 0) {
+        d->cursor = q;
         Py_RETURN_NONE;
     }
-    /* Savers may catch the exception, but what was written cannot be taken back. */
+    /* Savers may catch the exception, and try another way if no trace is left of this one. */
+    if (d->e.code == 0 && d->e.memo_count == place->memo_count && d->flushes == place->flushes &&
+        d->e.frame == place->frame && d->e.base != NULL)
+        d->cursor = d->e.base + place->at;
     if (!PyErr_Occurred())
-        PyErr_SetString(mpk_state_of_type(Py_TYPE(self))->PicklingError, "dump: it failed before");
+        PyErr_SetString(d->state->PicklingError, "dump: it failed before");
     return NULL;
 }
 
 static PyObject *save(PyObject *object, PyObject *args) {
     struct mpk_pickler *self = (struct mpk_pickler *)object;
+    struct place place;
     PyObject *what, *ask = Py_True;
-    if (!PyArg_ParseTuple(args, "O|O", &what, &ask) || !is_saving(self))
+    if (!PyArg_ParseTuple(args, "O|O", &what, &ask))
         return NULL;
-    char *q = self->d->cursor;
-    PyObject *asked = self->d->persistent_id;
-    if (ask == Py_False)
-        self->d->persistent_id = NULL;
-    q = mpk_keep(self->d, what) < 0 ? NULL : mpk_save(self->d, q, what);
-    self->d->persistent_id = asked;
-    return finish(self, q);
+    const int asks = PyObject_IsTrue(ask);
+    char *q = asks < 0 ? NULL : begin(self, &place);
+    if (q == NULL)
+        return NULL;
+    if (mpk_keep(self->d, what) < 0)
+        q = NULL;
+    else
+        q = asks ? mpk_save(self->d, q, what) : mpk_save_unasked(self->d, q, what);
+    return finish(self, &place, q);
 }
 
 static PyObject *save_reduce(PyObject *object, PyObject *args, PyObject *kwargs) {
     static char *names[] = {"func",      "args",         "state", "listitems",
                             "dictitems", "state_setter", "obj",   NULL};
     struct mpk_pickler *self = (struct mpk_pickler *)object;
+    struct place place;
     PyObject *parts[6] = {NULL, NULL, Py_None, Py_None, Py_None, Py_None}, *what = NULL;
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO|OOOOO", names, &parts[0], &parts[1],
-                                     &parts[2], &parts[3], &parts[4], &parts[5], &what) ||
-        !is_saving(self))
+                                     &parts[2], &parts[3], &parts[4], &parts[5], &what))
+        return NULL;
+    char *q = begin(self, &place);
+    if (q == NULL)
         return NULL;
     if (what == Py_None)
         what = NULL;
     PyObject *value = PyTuple_Pack(6, parts[0], parts[1], parts[2], parts[3], parts[4], parts[5]);
     if (what != NULL && mpk_keep(self->d, what) < 0)
         Py_CLEAR(value);
-    return finish(self, mpk_save_made(self->d, self->d->cursor, value, what));
+    return finish(self, &place, mpk_save_made(self->d, q, value, what));
 }
 
 static PyObject *save_global(PyObject *object, PyObject *args, PyObject *kwargs) {
     static char *names[] = {"obj", "name", NULL};
     struct mpk_pickler *self = (struct mpk_pickler *)object;
+    struct place place;
     PyObject *what, *name = Py_None;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|O", names, &what, &name) || !is_saving(self))
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|O", names, &what, &name))
         return NULL;
-    return finish(self,
-                  mpk_save_global(self->d, self->d->cursor, what, name == Py_None ? NULL : name));
+    char *q = begin(self, &place);
+    if (q == NULL)
+        return NULL;
+    return finish(self, &place, mpk_save_global(self->d, q, what, name == Py_None ? NULL : name));
 }
 
 static PyObject *write_bytes(PyObject *object, PyObject *bytes) {
     struct mpk_pickler *self = (struct mpk_pickler *)object;
-    if (!is_saving(self))
-        return NULL;
+    struct place place;
     if (!PyBytes_Check(bytes)) {
         PyErr_SetString(PyExc_TypeError, "write() takes bytes");
         return NULL;
     }
-    return finish(self,
-                  mfi_pickle_payload(&self->d->e, self->d->cursor, "", 0, PyBytes_AS_STRING(bytes),
+    char *q = begin(self, &place);
+    if (q == NULL)
+        return NULL;
+    return finish(self, &place,
+                  mfi_pickle_payload(&self->d->e, q, "", 0, PyBytes_AS_STRING(bytes),
                                      (size_t)PyBytes_GET_SIZE(bytes)));
 }
 
 static PyObject *memoize(PyObject *object, PyObject *what) {
     struct mpk_pickler *self = (struct mpk_pickler *)object;
-    if (!is_saving(self))
+    struct place place;
+    char *q = begin(self, &place);
+    if (q == NULL)
         return NULL;
-    return finish(self, mpk_store(self->d, self->d->cursor, what, mpk_memo_place(self->d, what)));
+    return finish(self, &place, mpk_store(self->d, q, what, mpk_memo_place(self->d, what)));
 }
 
 static PyObject *batch(PyObject *object, PyObject *items, bool pairs) {
     struct mpk_pickler *self = (struct mpk_pickler *)object;
-    if (!is_saving(self))
-        return NULL;
+    struct place place;
     PyObject *iterator = PyObject_GetIter(items);
-    char *q =
-        iterator == NULL ? NULL : mpk_save_iterated(self->d, self->d->cursor, iterator, pairs);
-    Py_XDECREF(iterator);
-    return finish(self, q);
+    char *q = iterator == NULL ? NULL : begin(self, &place);
+    if (q == NULL) {
+        Py_XDECREF(iterator);
+        return NULL;
+    }
+    q = mpk_save_iterated(self->d, q, iterator, pairs);
+    Py_DECREF(iterator);
+    return finish(self, &place, q);
 }
 
 /* From Python 3.14 on they are also told whose items these are. */

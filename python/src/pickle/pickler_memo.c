@@ -25,7 +25,7 @@ static Py_ssize_t find(struct proxy *self, PyObject *id) {
 }
 
 static PyObject *entry(const struct mpk_dumper *d, size_t number) {
-    return Py_BuildValue("(nO)", (Py_ssize_t)number, object_at(d, number));
+    return Py_BuildValue("(nN)", (Py_ssize_t)number, mpk_ref(object_at(d, number)));
 }
 
 static PyObject *subscript(struct proxy *self, PyObject *id) {
@@ -102,7 +102,6 @@ static int put(PyObject **objects, Py_ssize_t size, PyObject *value) {
 }
 
 static int enter_all(struct mpk_dumper *d, PyObject *const *objects, Py_ssize_t size) {
-    mpk_memo_clear(d);
     if (d->table == NULL && mpk_memo_grow_table(d) < 0)
         return -1;
     for (Py_ssize_t i = 0; i < size; i++) {
@@ -151,8 +150,12 @@ int mpk_memo_assign(struct mpk_pickler *pickler, PyObject *value) {
         (void)PyErr_NoMemory();
     while (r == 0 && PyDict_Next(names, &position, &id, &item))
         r = put(objects, size, item);
-    if (r == 0)
+    if (r == 0) {
+        pickler->running = true; /* finalizers of what was in it cannot dump with it meanwhile */
+        mpk_memo_clear(pickler->d);
         r = enter_all(pickler->d, objects, size);
+        pickler->running = false;
+    }
     PyMem_Free(objects);
     Py_DECREF(names);
     return r;
