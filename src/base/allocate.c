@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Room for a file before it is written: what the table of system calls (sys.c) does by more than one.
+ * Room for a file before it is written: the entry of the table of system calls (sys.c) that takes
+ * several of them.
  */
 #define _GNU_SOURCE
 #include <errno.h>
