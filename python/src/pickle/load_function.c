@@ -170,7 +170,31 @@ PyMethodDef mpk_load_methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
+/* What this CPython does with streams that no pickler writes; it changed within its versions. */
+static int ask_about_ways(struct mpk_state *state) {
+    PyObject *pickle = PyImport_ImportModule("_pickle");
+    PyObject *padded = pickle == NULL ? NULL : PyObject_CallMethod(pickle, "loads", "y", "I010\n.");
+    PyObject *minus = padded == NULL ? NULL : PyObject_CallMethod(pickle, "loads", "y", "I-0\n.");
+    if (minus != NULL) {
+        enum { TEN = 10 };
+        static const char across[] = "\x80\x04\x95\x02\0\0\0\0\0\0\0I1\n.";
+        PyObject *read =
+            PyObject_CallMethod(pickle, "loads", "y#", across, (Py_ssize_t)sizeof across - 1);
+        state->ways = (PyLong_AsLong(padded) == TEN ? MFI_WAY_DECIMAL : 0u) |
+                      (minus == Py_False ? 0u : MFI_WAY_BOOLS) |
+                      (read != NULL ? 0u : MFI_WAY_FRAMES);
+        Py_XDECREF(read);
+        PyErr_Clear();
+    }
+    Py_XDECREF(pickle);
+    Py_XDECREF(padded);
+    Py_XDECREF(minus);
+    return minus == NULL ? -1 : 0;
+}
+
 int mpk_load_setup(PyObject *module, struct mpk_state *state) {
+    if (ask_about_ways(state) < 0)
+        return -1;
     if (mpk_global_setup(module, state) < 0 || mpk_dill_setup(module, state) < 0 ||
         mpk_unpickler_memo_setup(module, state) < 0)
         return -1;
