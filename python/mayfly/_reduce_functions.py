@@ -227,6 +227,9 @@ def reduce_super(obj, settings):
 @reducer(types.MethodDescriptorType, types.WrapperDescriptorType, types.GetSetDescriptorType,
          types.MemberDescriptorType, types.ClassMethodDescriptorType)
 def reduce_descriptor(descriptor, settings):
+    # From Python 3.15 on classes share those of __dict__ and __weakref__, which object itself has not.
+    if descriptor.__objclass__ is object and descriptor.__name__ not in vars(object):
+        return Name("inspect", "getattr_static"), (functools.partialmethod, descriptor.__name__)
     return dill("_getattr"), (descriptor.__objclass__, descriptor.__name__, repr(descriptor))
 
 

@@ -51,6 +51,7 @@ enum mfi_way {
     MFI_WAY_DECIMAL = 1, /* a whole number in a line, as int(line, 10) reads it: else base 0 */
     MFI_WAY_BOOLS = 2,   /* True and False are 01 and 00, and nothing else of that length */
     MFI_WAY_FRAMES = 4,  /* what begins within a frame has to end there */
+    MFI_WAY_EMPTY = 8,   /* what is given no items must be able to take some */
 };
 
 struct mfi_decoder {
@@ -336,7 +337,7 @@ MFI_INLINE int give_marked(MFI_MACHINE, size_t width,
         if (MFI_UNLIKELY(r != 0))
             return r;
     }
-    if (count > 0)
+    if (MFI_LIKELY(count > 0) || (width == 1 && (d->ways & MFI_WAY_EMPTY) != 0))
         r = built(d, b, c, k, give(c, items[-1], items, count / width));
     k->sp = items;
     return r;
