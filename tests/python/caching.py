@@ -14,7 +14,7 @@ import time
 import mayfly
 import mayfly.tempfile as tempfile
 
-from run import case, fork, main, open_descriptors, raises
+from run import blocks_are_counted, case, fork, main, open_descriptors, raises
 
 try:
     mayfly.cache().close()
@@ -242,8 +242,9 @@ def nothing_is_left_of_caches():
         gc.collect()
         return sys.getallocatedblocks()
     sizes = [round_() for _ in range(12)]
-    assert sizes[-1] - sizes[-4] < 30, sizes
     assert open_descriptors() == fds, (fds, open_descriptors())
+    blocks_are_counted()
+    assert sizes[-1] - sizes[-4] < 30, sizes
 
 
 main()

@@ -11,7 +11,7 @@ import threading
 
 import mayfly
 
-from run import case, fork, main, open_descriptors, raises, script
+from run import blocks_are_counted, case, fork, main, open_descriptors, raises, script
 
 
 @case
@@ -305,8 +305,9 @@ def nothing_is_left_of_captures():
         gc.collect()
         return sys.getallocatedblocks()
     sizes = [round_() for _ in range(12)]
-    assert sizes[-1] - sizes[-4] < 30, sizes
     assert open_descriptors() == fds, (fds, open_descriptors())
+    blocks_are_counted()
+    assert sizes[-1] - sizes[-4] < 30, sizes
 
 
 main()

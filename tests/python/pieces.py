@@ -14,7 +14,7 @@ import threading
 import mayfly
 import mayfly.tempfile as tempfile
 
-from run import Skip, case, main, open_descriptors, raises
+from run import Skip, blocks_are_counted, case, main, open_descriptors, raises
 
 HEADER = "number,text\n"
 ROWS = "".join(f'{i},"line\nof ""{i}"""\n' for i in range(1, 101))
@@ -338,8 +338,9 @@ def nothing_is_left_of_pieces():
             gc.collect()
             return sys.getallocatedblocks()
         sizes = [round_() for _ in range(12)]
-        assert sizes[-1] - sizes[-4] < 30, sizes
         assert open_descriptors() == fds, (fds, open_descriptors())
+        blocks_are_counted()
+        assert sizes[-1] - sizes[-4] < 30, sizes
 
 
 if __name__ == "__main__":  # processes that are not forked come by again
