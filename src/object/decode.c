@@ -72,6 +72,19 @@ int mfi_decode_more(struct mfi_decoder *d, struct mfi_cursor *k, uint64_t need) 
                            (unsigned long long)need, (unsigned long long)(d->end - k->at));
 }
 
+/* The frame's bytes are made readable. */
+int mfi_decode_frame(struct mfi_decoder *d, struct mfi_cursor *k, uint64_t size) {
+    if (d->beyond != NULL && k->at != d->end)
+        return mfi_decode_fail(d, k, MAYFLY_E_PICKLE, "the last frame has not ended");
+    const int r = mfi_need(d, k, size);
+    if (r == 0 && (d->ways & MFI_WAY_FRAMES) != 0) {
+        mfi_leave_frame(d);
+        d->beyond = d->end;
+        d->end = k->at + size;
+    }
+    return r;
+}
+
 /* ---- memory ---------------------------------------------------------------------------------- */
 
 /* A larger array of words, counted as memory. NULL: refused. */

@@ -175,6 +175,14 @@ MFI_INLINE void mfi_leave_frame(struct mfi_decoder *d) {
     d->beyond = NULL;
 }
 
+MFI_COLD int mfi_decode_frame(struct mfi_decoder *d, struct mfi_cursor *k, uint64_t size);
+MFI_INLINE int mfi_enter_frame(struct mfi_decoder *d, struct mfi_cursor *k, uint64_t size) {
+    struct mfi_cursor moved = *k;
+    const int r = mfi_decode_frame(d, &moved, size);
+    *k = moved;
+    return r;
+}
+
 MFI_INLINE int mfi_more(struct mfi_decoder *d, struct mfi_cursor *k, uint64_t need) {
     struct mfi_cursor moved = *k;
     const int r = mfi_decode_more(d, &moved, need);

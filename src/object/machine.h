@@ -552,15 +552,7 @@ MFI_OP(FRAME) {
     if (b->trace != NULL)
         return r;
     MFI_RETURN_IF_BAD(r);
-    if (d->beyond != NULL && k->at != d->end)
-        return mfi_decode_fail(d, MFI_AT(k), MAYFLY_E_PICKLE, "the last frame has not ended");
-    const int missing = mfi_need(d, k, size);
-    if (missing == 0 && (d->ways & MFI_WAY_FRAMES) != 0) {
-        mfi_leave_frame(d);
-        d->beyond = d->end;
-        d->end = k->at + size;
-    }
-    return missing;
+    return mfi_enter_frame(d, k, size);
 }
 
 /* Runs the machine over one pickle. 0 and its value, at->at behind it, what else is on the stack
