@@ -11,6 +11,7 @@ from . import tempfile as _tempfile
 _text_openflags = _os.O_RDWR | _os.O_CREAT | _os.O_EXCL | _os.O_NOFOLLOW | _os.O_CLOEXEC
 _bin_openflags = _text_openflags
 _O_TMPFILE_WORKS = hasattr(_os, "O_TMPFILE")
+_rmtree_use_dir_fd = True  # as everything here is removed
 _LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789_"
 
 
@@ -59,8 +60,8 @@ def _candidate_tempdir_list():
         "/tmp", "/var/tmp", "/usr/tmp", here]
 
 
-def _get_default_tempdir():
-    tried = _tempfile._candidate_tempdir_list()
+def _get_default_tempdir(dirlist=None):
+    tried = _tempfile._candidate_tempdir_list() if dirlist is None else dirlist
     for path in tried:
         try:
             name = _os.path.join(path, next(_RandomNameSequence()))

@@ -104,8 +104,12 @@ static mayfly_file *make(struct mpy_state *state, struct wish *wish, maker *func
     return handle;
 }
 
-/* As io says it: "w+b" is "rb+". */
+/* As io says it: "w+b" is "rb+", and from Python 3.15 on "wb+". */
 static const char *raw_mode(const struct mpy_opening *opening) {
+#if PY_VERSION_HEX >= 0x030F0000
+    if (opening->updating && opening->raw_mode[0] == 'w')
+        return "wb+";
+#endif
     return opening->updating && !opening->appending && opening->raw_mode[0] != 'x'
                ? "rb+"
                : opening->raw_mode;

@@ -126,7 +126,8 @@ static PyObject *iterate(PyObject *object) {
 
 static PyObject *represent(PyObject *object) {
     struct wrapper *self = (struct wrapper *)object;
-    return PyUnicode_FromFormat("<_TemporaryFileWrapper name=%R>", self->name);
+    return PyUnicode_FromFormat("<_TemporaryFileWrapper file=%R>",
+                                self->file == NULL ? Py_None : self->file);
 }
 
 static PyObject *fspath(PyObject *object, PyObject *unused) {

@@ -41,8 +41,15 @@ int mfi_decode_underflow(struct mfi_decoder *d, const struct mfi_cursor *k) {
 }
 
 int mfi_decode_more(struct mfi_decoder *d, struct mfi_cursor *k, uint64_t need) {
-    const uint64_t have = (uint64_t)(d->end - k->at);
     int r = 0;
+    if (d->beyond != NULL) {
+        if (k->at != d->end)
+            return mfi_decode_fail(d, k, MAYFLY_E_PICKLE, "its frame ends within it");
+        mfi_leave_frame(d);
+        if ((uint64_t)(d->end - k->at) >= need)
+            return 0;
+    }
+    const uint64_t have = (uint64_t)(d->end - k->at);
     if (d->source.more != NULL && need <= SIZE_MAX / 2)
         r = d->source.more(d, &k->op, &k->at, (size_t)need);
     if (r > 0)
@@ -63,6 +70,19 @@ int mfi_decode_more(struct mfi_decoder *d, struct mfi_cursor *k, uint64_t need) 
     return mfi_decode_fail(d, k, MAYFLY_E_PICKLE,
                            "the input ends within it: %llu bytes should follow and %llu do",
                            (unsigned long long)need, (unsigned long long)(d->end - k->at));
+}
+
+/* The frame's bytes are made readable. */
+int mfi_decode_frame(struct mfi_decoder *d, struct mfi_cursor *k, uint64_t size) {
+    if (d->beyond != NULL && k->at != d->end)
+        return mfi_decode_fail(d, k, MAYFLY_E_PICKLE, "the last frame has not ended");
+    const int r = mfi_need(d, k, size);
+    if (r == 0 && (d->ways & MFI_WAY_FRAMES) != 0) {
+        mfi_leave_frame(d);
+        d->beyond = d->end;
+        d->end = k->at + size;
+    }
+    return r;
 }
 
 /* ---- memory ---------------------------------------------------------------------------------- */
@@ -230,7 +250,13 @@ int mfi_decode_line(struct mfi_decoder *d, struct mfi_cursor *k, const char **re
             return 0;
         }
         seen = have;
-        int r = whole_line(d, k);
+        int r = 0;
+        if (d->beyond != NULL) {
+            if ((r = mfi_decode_more(d, k, have + 1)) < 0)
+                return r;
+            continue;
+        }
+        r = whole_line(d, k);
         if (d->source.more == NULL || r == 0)
             return mfi_decode_fail(d, k, MAYFLY_E_PICKLE, "the input ends within its line");
         if (r == -ENOSYS)
@@ -267,8 +293,8 @@ int mfi_line_number(struct mfi_decoder *d, const struct mfi_cursor *k, const cha
     return d->code;
 }
 
-/* What strtol(3) with base 0 reads, as CPython does: 0 and the value; 1: it is none such. */
-int mfi_line_small_int(const char *text, size_t size, bool *ret_bool, int64_t *ret) {
+/* What strtol(3) reads, as CPython does: 0 and the value; 1: it is none such. */
+int mfi_line_small_int(const char *text, size_t size, unsigned ways, bool *ret_bool, int64_t *ret) {
     char copy[32], *end;
     const size_t used = mfi_number_size(text, size);
     if (used >= sizeof copy)
@@ -276,10 +302,10 @@ int mfi_line_small_int(const char *text, size_t size, bool *ret_bool, int64_t *r
     memcpy(copy, text, used);
     copy[used] = '\0';
     errno = 0;
-    const long n = strtol(copy, &end, 0);
+    const long n = strtol(copy, &end, (ways & MFI_WAY_DECIMAL) != 0 ? 10 : 0);
     if (errno != 0 || *end != '\0' || text[0] == '\n')
         return 1;
-    *ret_bool = size == 2 && (n == 0 || n == 1);
+    *ret_bool = size == 2 && (n == 0 || n == 1) && ((ways & MFI_WAY_BOOLS) == 0 || text[0] == '0');
     *ret = n;
     return 0;
 }

@@ -46,8 +46,18 @@ enum mfi_fault {
     MFI_FAULT_SIZE,       /* a size beyond any memory */
 };
 
+/* What newer CPythons refuse, or read in another way. */
+enum mfi_way {
+    MFI_WAY_DECIMAL = 1, /* a whole number in a line, as int(line, 10) reads it: else base 0 */
+    MFI_WAY_BOOLS = 2,   /* True and False are 01 and 00, and nothing else of that length */
+    MFI_WAY_FRAMES = 4,  /* what begins within a frame has to end there */
+    MFI_WAY_EMPTY = 8,   /* what is given no items must be able to take some */
+};
+
 struct mfi_decoder {
     const uint8_t *begin, *end; /* what of the input is readable: the window */
+    const uint8_t *beyond;      /* with MFI_WAY_FRAMES in a frame, which `end` is that of: the
+                                   window's; else NULL */
     uint64_t before;            /* bytes of the input before the window */
     struct mfi_source source;
 
@@ -64,8 +74,9 @@ struct mfi_decoder {
     uint64_t *bytes;    /* memory counted so far, with that of what is built */
     uint64_t own_bytes; /* of them, those of the machine itself */
     uint64_t max_bytes, max_marks;
-    int protocol; /* as the stream says; 0 until then */
-    int code;     /* of the failure */
+    int protocol;  /* as the stream says; 0 until then */
+    unsigned ways; /* enum mfi_way */
+    int code;      /* of the failure */
     enum mfi_fault fault;
     const char *operation, *path;
     mayfly_error *error;
@@ -91,7 +102,7 @@ struct mfi_builder {
     mfi_slot (*boolean)(void *c, bool value);
     mfi_slot (*integer)(void *c, int64_t value);
     mfi_slot (*long_bytes)(void *c, const uint8_t *bytes, size_t size);
-    mfi_slot (*long_text)(void *c, const char *text, size_t size); /* base 0 */
+    mfi_slot (*long_text)(void *c, const char *text, size_t size); /* see enum mfi_way */
     mfi_slot (*number)(void *c, double value);
     mfi_slot (*str)(void *c, const char *text, size_t size, const uint8_t *end);
     mfi_slot (*old_str)(void *c, const char *data, size_t size); /* of Python 2 */
@@ -157,7 +168,7 @@ int mfi_decode_line(struct mfi_decoder *d, struct mfi_cursor *k, const char **re
 /* `if_negative`: what kind of fault a number below 0 is. */
 int mfi_line_number(struct mfi_decoder *d, const struct mfi_cursor *k, const char *text,
                     size_t size, enum mfi_fault if_negative, uint64_t *ret);
-int mfi_line_small_int(const char *text, size_t size, bool *ret_bool, int64_t *ret);
+int mfi_line_small_int(const char *text, size_t size, unsigned ways, bool *ret_bool, int64_t *ret);
 int mfi_line_quoted(struct mfi_decoder *d, struct mfi_cursor *k);    /* into d->text */
 int mfi_line_unescaped(struct mfi_decoder *d, struct mfi_cursor *k); /* into d->text */
 /* Forgets what the pickles so far stored. */
@@ -170,6 +181,19 @@ void mfi_decoder_free(struct mfi_decoder *d);
 /* What is inlined holds the cursor in registers, as long as nobody else gets its address: functions
  * that are called get a copy. */
 #define MFI_AT(k) ((const struct mfi_cursor[]){*(k)})
+
+MFI_INLINE void mfi_leave_frame(struct mfi_decoder *d) {
+    d->end = d->beyond == NULL ? d->end : d->beyond;
+    d->beyond = NULL;
+}
+
+MFI_COLD int mfi_decode_frame(struct mfi_decoder *d, struct mfi_cursor *k, uint64_t size);
+MFI_INLINE int mfi_enter_frame(struct mfi_decoder *d, struct mfi_cursor *k, uint64_t size) {
+    struct mfi_cursor moved = *k;
+    const int r = mfi_decode_frame(d, &moved, size);
+    *k = moved;
+    return r;
+}
 
 MFI_INLINE int mfi_more(struct mfi_decoder *d, struct mfi_cursor *k, uint64_t need) {
     struct mfi_cursor moved = *k;
@@ -333,7 +357,7 @@ MFI_INLINE int give_marked(MFI_MACHINE, size_t width,
         if (MFI_UNLIKELY(r != 0))
             return r;
     }
-    if (count > 0)
+    if (MFI_LIKELY(count > 0) || (width == 1 && (d->ways & MFI_WAY_EMPTY) != 0))
         r = built(d, b, c, k, give(c, items[-1], items, count / width));
     k->sp = items;
     return r;

@@ -114,7 +114,7 @@ MFI_OP(INT) {
     int64_t value = 0;
     int r = mfi_take_line(d, k, &text, &size);
     MFI_RETURN_IF_BAD(r);
-    r = mfi_line_small_int(text, size, &is_bool, &value);
+    r = mfi_line_small_int(text, size, d->ways, &is_bool, &value);
     if (r == 0)
         return MFI_PUSH(is_bool ? b->boolean(c, value != 0) : b->integer(c, value));
     return MFI_PUSH(b->long_text(c, text, mfi_number_size(text, size)));
@@ -551,7 +551,8 @@ MFI_OP(FRAME) {
     const int r = mfi_take_number(d, k, 8, &size);
     if (b->trace != NULL)
         return r;
-    return MFI_UNLIKELY(r != 0) ? r : mfi_need(d, k, size);
+    MFI_RETURN_IF_BAD(r);
+    return mfi_enter_frame(d, k, size);
 }
 
 /* Runs the machine over one pickle. 0 and its value, at->at behind it, what else is on the stack
@@ -586,6 +587,7 @@ MFI_INLINE int mfi_decode(struct mfi_decoder *d, const struct mfi_builder *b, vo
             r = traced < 0 ? traced : r;
         }
     } while (MFI_LIKELY(r == 0));
+    mfi_leave_frame(d);
     *at = cursor;
     if (r > 0)
         *ret = k->sp[-1];

@@ -66,7 +66,16 @@ static int by_text(const void *one, const void *other) {
 
 /* ---- descriptors ----------------------------------------------------------------------------- */
 
+/* libffi keeps its own file open from the first callback of ctypes on, to the end of the process.
+ */
+static bool is_kept_by_others(const char *target) {
+    const char *name = strrchr(target, '/');
+    return name != NULL && strncmp(name, "/libffi.so", sizeof "/libffi.so" - 1) == 0;
+}
+
 static int add_descriptor(const char *target, void *context) {
+    if (is_kept_by_others(target))
+        return 0;
     return list_add(context, mfi_strdup(target));
 }
 

@@ -17,7 +17,7 @@ import mayfly
 from mayfly import _engine
 from mayfly._dill import code as dill_code, names as dill_names
 
-from run import case, main, raises, script
+from run import Skip, case, main, raises, script
 
 LIMIT, UNUSED = 7, "x" * 1000
 at_the_top = contextvars.ContextVar("at_the_top", default=3)
@@ -302,6 +302,56 @@ def variables_of_types_travel_with_the_classes_that_use_them():
     assert [type(each).__name__ for each in variables[2:]] == [
         name for name in ("ParamSpec", "TypeVarTuple") if hasattr(typing, name)]
     assert mayfly.loads(mayfly.dumps(typing.AnyStr)) is typing.AnyStr
+
+
+@case
+def annotations_that_are_made_late_travel_as_what_they_say():
+    if sys.version_info < (3, 14):
+        raise Skip("Pythons before 3.14 make annotations with what they belong to")
+    for recurse in "False", "True":
+        script(f"""
+            import dataclasses, enum, mayfly, typing
+            def copy(what): return mayfly.loads(mayfly.dumps(what, recurse={recurse}))
+            def plain(a: int, b: "later" = 1) -> str: pass
+            def unknown(a: Missing, b: int): pass
+            class Node:
+                value: int
+                next: Node | None
+                def other(self, node: Node) -> list[Node]: return super().__init__()
+            class Unknown:
+                value: Missing
+                number: int
+            class Kind(enum.Enum):
+                one = 1
+                def other(self) -> Kind: pass
+            @dataclasses.dataclass
+            class Data:
+                number: int
+                next: Data | None = None
+            def local():
+                class Local:
+                    me: Local
+                    def get(self) -> Local: pass
+                return Local
+            class Box[T]:
+                held: list[T]
+            assert copy(plain).__annotations__ == dict(a=int, b="later")| {{"return": str}}
+            assert copy(unknown).__annotations__ == dict(a="Missing", b="int")
+            assert copy(Unknown).__annotations__ == dict(value="Missing", number="int")
+            for cls in Node, local():
+                again = copy(cls)
+                assert again is not cls
+                for said in [*again.__annotations__.values(), again.other.__annotations__["return"]] if cls is Node else \
+                        [again.__annotations__["me"], again.get.__annotations__["return"]]:
+                    inner = typing.get_args(said) or (said,)
+                    assert cls not in inner and (again in inner or said is int), said
+            kind = copy(Kind)
+            assert kind is not Kind and kind.other.__annotations__["return"] is kind
+            data = copy(Data(1, Data(2)))
+            assert dataclasses.astuple(data) == (1, (2, None)) and type(data).__annotations__["number"] is int
+            box = copy(Box)
+            assert typing.get_args(box.__annotations__["held"]) == box.__type_params__
+        """)
 
 
 @case

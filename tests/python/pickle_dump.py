@@ -15,7 +15,7 @@ import mayfly
 import graphs
 from pickle_objects import (Calls, Deep, Fails, Fresh, FreshState, Items, Pairs, Patched, Plain,
                             Property, Registered, Shows, Slots, Spy)
-from run import Skip, case, flat, main, raises
+from run import Skip, blocks_are_counted, case, flat, main, raises
 
 LONG = bool(os.environ.get("MFT_LONG"))
 ALL = range(pickle.HIGHEST_PROTOCOL + 1)
@@ -467,6 +467,7 @@ def trap_15_functions_and_classes_of_main_by_value():
 
 @case
 def trap_16_nothing_is_kept_of_what_was_dumped():
+    blocks_are_counted()
     reducers()
     import weakref
     names = {}

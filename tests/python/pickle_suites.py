@@ -32,6 +32,7 @@ GOES = {
 
 class Functions:
     pickler = mayfly.Pickler
+    unpickler = pickle.Unpickler
 
     def dumps(self, obj, proto=None, **keywords):
         return mayfly.dumps(obj, proto, **keywords)

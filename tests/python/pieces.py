@@ -337,4 +337,5 @@ def nothing_is_left_of_pieces():
         assert open_descriptors() == fds, (fds, open_descriptors())
 
 
-main()
+if __name__ == "__main__":  # processes that are not forked come by again
+    main()

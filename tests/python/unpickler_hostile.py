@@ -3,6 +3,7 @@
 import array
 import collections
 import datetime
+import gc
 import io
 import os
 import pickle

@@ -19,6 +19,7 @@ import types
 import typing
 import warnings
 
+from . import reduce_annotations as annotations
 from .reduce import (CREATE_TYPE, LOAD_TYPE, Call, Later, Name, dill, is_importable, reducer)
 
 # What `_load_type` knows by the names that module types has for it.
@@ -95,7 +96,8 @@ def reduce_namedtuple(cls):
         if cls.__qualname__ != cls.__name__ else []
     # What typing.NamedTuple and its user add to the one that collections makes.
     plain = set(vars(collections.namedtuple("plain", cls._fields)))
-    afterwards += [Call(setattr, cls, name, value) for name, value in vars(cls).items()
+    names = annotations.put_into(dict(vars(cls)), cls)
+    afterwards += [Call(setattr, cls, name, value) for name, value in names.items()
                    if name not in plain or name == "__doc__" and not str(value).startswith(cls.__name__)]
     made = dill("_create_namedtuple"), args
     return made + (afterwards, None, None, operator.is_) if afterwards else made
@@ -107,7 +109,7 @@ def make(cls, settings):
         return make_enum(cls)
     names = own_names(cls)
     deferred = {}
-    if type(cls).__setattr__ in (type.__setattr__, abc.ABCMeta.__setattr__):
+    if may_wait(cls):
         deferred = {name: value for name, value in names.items() if leads_to(value, cls)}
         names = {name: value for name, value in names.items() if name not in deferred}
     if "__orig_bases__" in vars(cls):
@@ -117,9 +119,16 @@ def make(cls, settings):
     return (CREATE_TYPE, (type(cls), cls.__name__, cls.__bases__, names)), deferred
 
 
+def may_wait(cls):
+    """Whether attributes may be set once the class is made: its metaclass does not look at it."""
+    return type(cls).__setattr__ in (type.__setattr__, abc.ABCMeta.__setattr__)
+
+
 def own_names(cls):
     """The dict that the class is made with: without what type() adds and what bases have."""
-    names = dict(vars(cls))
+    names = annotations.put_into(dict(vars(cls)), cls)
+    if annotations.LAZY and not may_wait(cls) and leads_to(names.get("__annotations__"), cls):
+        names["__annotations__"] = annotations.as_text(cls)
     slots = names.get("__slots__", ())
     for name in (slots,) if isinstance(slots, str) else slots:
         if name.startswith("__") and not name.endswith("__"):

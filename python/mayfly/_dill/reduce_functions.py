@@ -7,8 +7,10 @@ import operator
 import sys
 import types
 
+from . import reduce_annotations as annotations
 from .reduce import (CREATE_CELL, CREATE_CODE, CREATE_FUNCTION, MAIN_DICT, Call, Later, Name, dill,
                       is_importable, reducer)
+from .reduce_classes import leads_to
 
 # In the order of types.CodeType's arguments.
 if sys.version_info >= (3, 11):
@@ -105,11 +107,25 @@ def share_globals(function, settings):
     return fresh, Call(operator.ior, fresh, more)
 
 
+def waits_for_class(function, name, value, settings):
+    """Whether annotations lead to a class that is being written: from Python 3.14 on a class's own methods
+    name it. They are set once the outermost of them is made."""
+    if not annotations.LAZY or name != "__annotations__":
+        return False
+    for later in settings.open.values():
+        if isinstance(later.owner, type) and leads_to(value, later.owner):
+            later.calls.append(Call(setattr, function, name, value))
+            return True
+    return False
+
+
 def function_state(function, settings, globs):
     slots = {}
     for name in "__doc__", "__kwdefaults__", "__annotations__":
-        value = getattr(function, name, None)
-        if value is not None and (value or name != "__annotations__"):
+        value = annotations.of_function(function) if name == "__annotations__" else \
+            getattr(function, name, None)
+        if value is not None and (value or name != "__annotations__") and \
+                not waits_for_class(function, name, value, settings):
             slots[name] = value
     if function.__qualname__ != function.__name__:
         slots["__qualname__"] = function.__qualname__
@@ -211,6 +227,9 @@ def reduce_super(obj, settings):
 @reducer(types.MethodDescriptorType, types.WrapperDescriptorType, types.GetSetDescriptorType,
          types.MemberDescriptorType, types.ClassMethodDescriptorType)
 def reduce_descriptor(descriptor, settings):
+    # From Python 3.15 on classes share those of __dict__ and __weakref__, which object itself has not.
+    if descriptor.__objclass__ is object and descriptor.__name__ not in vars(object):
+        return Name("inspect", "getattr_static"), (functools.partialmethod, descriptor.__name__)
     return dill("_getattr"), (descriptor.__objclass__, descriptor.__name__, repr(descriptor))
 
 

@@ -5,6 +5,7 @@ import _thread
 import _weakref
 import collections
 import contextvars
+import gc
 import importlib.machinery
 import io
 import os
@@ -133,13 +134,24 @@ class _Peek:
         return mapping
 
 
+def owner_of(mapping):
+    """The class whose namespace this is; None if that cannot be found out."""
+    cls = mapping["__dict__"].__objclass__
+    if cls is not object:
+        return cls
+    # From Python 3.15 on its descriptors do not tell; the class itself holds it.
+    return next((found for found in gc.get_referrers(mapping) if isinstance(found, type)
+                 and vars(found) | _Peek() is mapping), None)
+
+
 @reducer(types.MappingProxyType)
 def reduce_mappingproxy(proxy, settings):
     mapping = proxy | _Peek()
     if isinstance(mapping, dict) and "__module__" in mapping and \
             isinstance(mapping.get("__dict__"), types.GetSetDescriptorType):
-        cls = mapping["__dict__"].__objclass__
-        return getattr, (cls, "__dict__")  # the namespace of a class
+        cls = owner_of(mapping)
+        if cls is not None:
+            return getattr, (cls, "__dict__")  # the namespace of a class
     return types.MappingProxyType, (mapping,)
 
 

@@ -73,6 +73,14 @@ def file_lines(name, names=None):
     return linecache.getlines(name, names)
 
 
+def code_lines(code, names=None):
+    """Those of its file. From Python 3.14 on linecache also keeps, for inspect, what was typed."""
+    lines = file_lines(code.co_filename, names)
+    if not lines and code.co_filename.startswith("<") and hasattr(linecache, "_getlines_from_code"):
+        lines = linecache._getlines_from_code(code)
+    return lines
+
+
 @functools.lru_cache(maxsize=32)
 def _parsed(text):
     return ast.parse(text)
@@ -115,7 +123,7 @@ def find_code(code, names=None):
         from . import history
         lines = history.lines_of(code)
     else:
-        lines = file_lines(code.co_filename, names)
+        lines = code_lines(code, names)
     if not lines:
         raise OSError(f"source of {what}: there is none; code that exec() or eval() made is kept by "
                       "nobody, and files may be gone")
@@ -240,6 +248,9 @@ def module_lines(cls):
             return history.lines_of_class(cls)
         lines = candidate and file_lines(candidate, getattr(module, "__dict__", None))
         if lines:
+            return lines
+    for code in class_codes(cls):
+        if lines := code_lines(code):
             return lines
     if cls.__module__ == "__main__" and getattr(sys, "ps1", None):
         from . import history

@@ -7,6 +7,10 @@
  */
 #include "dump.h"
 
+/* From Python 3.15 on no batch is empty, and the last item of a list or dict, alone in its batch,
+ * has no mark. */
+enum { TIGHT = PY_VERSION_HEX >= 0x030F0000 };
+
 enum { AHEAD = 32 }; /* how far on objects are fetched into the cache */
 
 char *mpk_save(struct mpk_dumper *d, char *q, PyObject *object) {
@@ -59,6 +63,12 @@ char *mpk_save_list(struct mpk_dumper *d, char *q, PyObject *object, size_t plac
     Py_ssize_t i = 0;
     do {
         const Py_ssize_t stop = i + MFI_BATCH;
+        if (TIGHT && i == Py_SIZE(list) - 1) {
+            CHECKED(mpk_save_at(d, q, list->ob_item[i++], true));
+            CHECKED(mpk_fit(d, q));
+            q = mfi_put(q, MFI_OP_APPEND);
+            continue;
+        }
         CHECKED(mpk_fit(d, q));
         q = mfi_put(q, MFI_OP_MARK);
         while (i < Py_SIZE(list) && i < stop) {
@@ -213,8 +223,8 @@ static char *save_table(struct mpk_dumper *d, char *q, PyObject *dict, Py_ssize_
 
 char *mpk_save_pairs(struct mpk_dumper *d, char *q, PyObject *dict) {
     const Py_ssize_t size = PyDict_GET_SIZE(dict);
-    const bool single = size == 1;
-    Py_ssize_t position = 0;
+    Py_ssize_t position = 0, left = size;
+    bool single = size == 1;
     int count;
     if (size == 0)
         return q;
@@ -230,9 +240,13 @@ char *mpk_save_pairs(struct mpk_dumper *d, char *q, PyObject *dict) {
         CHECKED(save_batch(d, q, dict, &position, &count));
         CHECKED(mpk_fit(d, q));
         q = mfi_put(q, single ? MFI_OP_SETITEM : MFI_OP_SETITEMS);
-        if (single ? count != MFI_BATCH : PyDict_GET_SIZE(dict) != size)
+        if ((single && count != MFI_BATCH) || (size != 1 && PyDict_GET_SIZE(dict) != size))
             return refuse_change("dictionary");
-    } while (!single && count == MFI_BATCH);
+        left -= MFI_BATCH;
+        if (single || (TIGHT && left <= 0))
+            break;
+        single = TIGHT && left == 1;
+    } while (count == MFI_BATCH);
     return q;
 }
 
@@ -257,7 +271,7 @@ char *mpk_save_set(struct mpk_dumper *d, char *q, PyObject *object, size_t place
     q = mfi_put(q, MFI_OP_EMPTY_SET);
     CHECKED(mpk_store(d, q, object, place));
     const Py_ssize_t size = PySet_GET_SIZE(object);
-    Py_ssize_t position = 0;
+    Py_ssize_t position = 0, left = size;
     if (size == 0)
         return q;
     int count;
@@ -271,7 +285,8 @@ char *mpk_save_set(struct mpk_dumper *d, char *q, PyObject *object, size_t place
         q = mfi_put(q, MFI_OP_ADDITEMS);
         if (PySet_GET_SIZE(object) != size)
             return refuse_change("set");
-    } while (count == MFI_BATCH);
+        left -= MFI_BATCH;
+    } while (count == MFI_BATCH && !(TIGHT && left <= 0));
     return q;
 }
 

@@ -301,6 +301,7 @@ char *mpk_save_type(struct mpk_dumper *d, char *q, PyObject *object);
 PyObject *mpk_module_there(struct mpk_dumper *d, PyObject *name);
 /* What a dotted name leads to; NULL with an exception. */
 PyObject *mpk_resolve(PyObject *from, PyObject *name);
+PyObject *mpk_found_name(PyObject *name);
 /* Writes `object` as a global of these names, whatever is there by them. */
 char *mpk_put_global(struct mpk_dumper *d, char *q, PyObject *object, PyObject *module,
                      PyObject *name);

@@ -25,6 +25,11 @@ static bool is_simple(PyObject *value) {
     return true;
 }
 
+/* From Python 3.14 on: what makes the annotations. It is not written itself. */
+static bool is_lazy(struct mpk_dumper *d, PyObject *name, PyObject *value) {
+    return name == d->state->n[MPK_N___annotate_func__] && value != Py_None;
+}
+
 /* What type() makes again by itself. */
 static bool is_made(struct mpk_dumper *d, PyObject *name, PyObject *value, bool has_eq) {
     PyObject *const *n = d->state->n;
@@ -41,7 +46,8 @@ static bool is_plain(struct mpk_dumper *d, PyTypeObject *type) {
         return false;
     const bool has_eq = PyDict_Contains(type->tp_dict, d->state->n[MPK_N___eq__]) > 0;
     while (PyDict_Next(type->tp_dict, &position, &name, &value))
-        if (!PyUnicode_CheckExact(name) || (!is_made(d, name, value, has_eq) && !is_simple(value)))
+        if (!PyUnicode_CheckExact(name) || is_lazy(d, name, value) ||
+            (!is_made(d, name, value, has_eq) && !is_simple(value)))
             return false;
     return true;
 }

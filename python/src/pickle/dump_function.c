@@ -208,6 +208,25 @@ static bool same_text(PyObject *a, PyObject *b) {
                       PyUnicode_Compare(a, b) == 0);
 }
 
+/* From Python 3.14 on they are made when somebody asks, by code: of anybody, and which may name
+ * what is not there. Then they are written as text. */
+static PyObject *annotations_of(struct mpk_dumper *d, PyFunctionObject *f) {
+#if PY_VERSION_HEX >= 0x030E0000
+    if (f->func_annotations == NULL && f->func_annotate != NULL && mpk_settle(d) < 0)
+        return NULL;
+#endif
+    PyObject *found = PyObject_GetAttr((PyObject *)f, d->state->n[MPK_N___annotations__]);
+#if PY_VERSION_HEX >= 0x030E0000
+    if (found == NULL && PyErr_ExceptionMatches(PyExc_Exception)) {
+        PyErr_Clear();
+        PyObject *module = PyImport_ImportModule("mayfly._dill.reduce_annotations");
+        found = module == NULL ? NULL : PyObject_CallMethod(module, "as_text", "O", f);
+        Py_XDECREF(module);
+    }
+#endif
+    return found;
+}
+
 /* What making it again does not give: __doc__ and its kin, as a dict; NULL: nothing, or an
  * exception. */
 static PyObject *odd_attributes(struct mpk_dumper *d, PyFunctionObject *f) {
@@ -222,10 +241,10 @@ static PyObject *odd_attributes(struct mpk_dumper *d, PyFunctionObject *f) {
 #if PY_VERSION_HEX < 0x030E0000
     if (r == 0 && f->func_annotations != NULL)
 #else
-    if (r == 0)
+    if (r == 0 && (f->func_annotations != NULL || f->func_annotate != NULL))
 #endif
     {
-        PyObject *annotations = PyObject_GetAttr((PyObject *)f, n[MPK_N___annotations__]);
+        PyObject *annotations = annotations_of(d, f);
         r = annotations == NULL ? -1 : 0;
         if (r == 0 && PyObject_IsTrue(annotations) > 0)
             r = PyDict_SetItem(ret, n[MPK_N___annotations__], annotations);
@@ -311,6 +330,16 @@ static char *save_by_value(struct mpk_dumper *d, char *q, PyFunctionObject *f) {
     return mpk_later_pop(d, q, &later);
 }
 
+/* Whether what its annotations name may be a class that the reducers in Python are writing. */
+static int is_waited_for(struct mpk_dumper *d, const PyFunctionObject *f) {
+#if PY_VERSION_HEX >= 0x030E0000
+    return f->func_annotations != NULL || f->func_annotate != NULL ? is_open_there(d) : 0;
+#else
+    (void)d, (void)f;
+    return 0;
+#endif
+}
+
 char *mpk_save_function(struct mpk_dumper *d, char *q, PyObject *object) {
     PyFunctionObject *f = (PyFunctionObject *)object;
     PyObject *name;
@@ -325,7 +354,10 @@ char *mpk_save_function(struct mpk_dumper *d, char *q, PyObject *object) {
     const int recurse = mpk_setting(d, MPK_N_recurse);
     if (recurse < 0)
         return NULL;
-    if (!recurse && d->e.protocol >= 2 && mpk_is_module_dict(d, f->func_globals, &name))
+    const int waits = recurse ? 0 : is_waited_for(d, f);
+    if (waits < 0)
+        return NULL;
+    if (!recurse && !waits && d->e.protocol >= 2 && mpk_is_module_dict(d, f->func_globals, &name))
         return save_by_value(d, q, f);
     CHECKED(mpk_save_by_table(d, q, object, &done));
     return done ? q : mpk_save_global(d, q, object, NULL);

@@ -38,6 +38,62 @@ PyObject *mpk_resolve(PyObject *from, PyObject *name) {
     return resolve(from, name, NULL);
 }
 
+/* The name under which an attribute is found. From Python 3.15 on it is looked for where the
+ * compiler put one that is private to a class: C.__name as C._C__name. A new reference. */
+#if PY_VERSION_HEX >= 0x030F0000
+static bool is_private(PyObject *part) {
+    const Py_ssize_t length = PyUnicode_GET_LENGTH(part);
+    return length > 2 && PyUnicode_READ_CHAR(part, 0) == '_' &&
+           PyUnicode_READ_CHAR(part, 1) == '_' &&
+           !(PyUnicode_READ_CHAR(part, length - 1) == '_' &&
+             PyUnicode_READ_CHAR(part, length - 2) == '_');
+}
+
+/* What stands before a private name: of the class's name all but its first underscores. NULL
+ * without an exception: nothing. */
+static PyObject *mangled(PyObject *class, PyObject *part) {
+    const Py_ssize_t length = PyUnicode_GET_LENGTH(class);
+    Py_ssize_t at = 0;
+    while (at < length && PyUnicode_READ_CHAR(class, at) == '_')
+        at++;
+    if (at == length)
+        return NULL;
+    PyObject *plain = PyUnicode_Substring(class, at, length);
+    PyObject *ret = plain == NULL ? NULL : PyUnicode_FromFormat("_%U%U", plain, part);
+    Py_XDECREF(plain);
+    return ret;
+}
+
+PyObject *mpk_found_name(PyObject *name) {
+    if (!PyUnicode_Check(name) ||
+        PyUnicode_FindChar(name, '.', 0, PyUnicode_GET_LENGTH(name), 1) < 0)
+        return mpk_ref(name);
+    PyObject *dot = PyUnicode_FromOrdinal('.');
+    PyObject *parts = dot == NULL ? NULL : PyUnicode_Split(name, dot, -1), *ret = NULL;
+    PyObject *class = NULL;
+    for (Py_ssize_t i = 0; parts != NULL && i < PyList_GET_SIZE(parts); i++) {
+        PyObject *part = mpk_ref(PyList_GET_ITEM(parts, i));
+        PyObject *better = class != NULL && is_private(part) ? mangled(class, part) : NULL;
+        Py_XDECREF(class);
+        class = part;
+        if (better != NULL)
+            PyList_SetItem(parts, i, better);
+        else if (PyErr_Occurred())
+            Py_CLEAR(parts);
+    }
+    if (parts != NULL)
+        ret = PyUnicode_Join(dot, parts);
+    Py_XDECREF(class);
+    Py_XDECREF(parts);
+    Py_XDECREF(dot);
+    return ret;
+}
+#else
+PyObject *mpk_found_name(PyObject *name) {
+    return mpk_ref(name);
+}
+#endif
+
 static bool is_local(struct mpk_dumper *d, PyObject *object, PyObject *name) {
     if (MFI_LIKELY(PyUnicode_FindChar(name, '<', 0, PyUnicode_GET_LENGTH(name), 1) == -1))
         return false;
@@ -168,6 +224,10 @@ static bool find_names(struct mpk_dumper *d, PyObject *object, PyObject *name, s
     }
     if (n->name == NULL || is_local(d, object, n->name))
         return false;
+    PyObject *name_there = mpk_found_name(n->name);
+    if (name_there == NULL)
+        return false;
+    Py_SETREF(n->name, name_there);
     n->module = module_of(d, object, n->name);
     if (n->module == NULL)
         return false;

@@ -286,8 +286,11 @@ int mpk_is_importable(struct mpk_dumper *d, PyObject *object, PyObject *module, 
     }
     if (found != NULL)
         Py_INCREF(found);
-    else if (!PyErr_Occurred())
-        found = mpk_resolve(there, name);
+    else if (!PyErr_Occurred()) {
+        PyObject *name_there = mpk_found_name(name);
+        found = name_there == NULL ? NULL : mpk_resolve(there, name_there);
+        Py_XDECREF(name_there);
+    }
     Py_DECREF(there);
     PyErr_Clear();
     const int r = found == object;

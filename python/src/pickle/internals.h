@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
  * The insides of CPython, behind one shim: everything that is known of layouts that its public
- * headers do not promise, for each version from 3.9 to 3.14.
+ * headers do not promise, for each version from 3.9 to 3.15.
  *
- * MPK_INTERNALS is 1 where they are used. With -Dpython_internals=false, on a free-threaded build
- * and on versions that are not known here it is 0, and the same functions stand on the public
- * interface alone.
+ * MPK_INTERNALS is 1 where they are used. With -Dpython_internals=false, on a free-threaded build,
+ * on what came before 3.15.0 was released and on versions that are not known here it is 0, and the
+ * same functions stand on the public interface alone.
  *
  *     ints        sign and digits
  *     dicts       the table of a combined dict, in the order of insertion
@@ -17,8 +17,13 @@
 
 #include "pickle.h"
 
+/* The newest that all of this was tested with, and its release. */
+#define MPK_NEWEST   0x030F
+#define MPK_RELEASED 0x030F00F0
+
 #if defined(MPK_PUBLIC_ONLY) || defined(Py_GIL_DISABLED) || defined(Py_LIMITED_API) ||             \
-    PY_VERSION_HEX >= 0x030F0000
+    PY_VERSION_HEX >> 16 > MPK_NEWEST ||                                                           \
+    (PY_VERSION_HEX >> 16 == MPK_NEWEST && PY_VERSION_HEX < MPK_RELEASED)
 #define MPK_INTERNALS 0
 #else
 #define MPK_INTERNALS 1

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Dicts filled many pairs at once: their tables are made with the size that they need, and each key
- * is put where it belongs. CPython 3.11 to 3.13; otherwise pair after pair by the public interface.
+ * is put where it belongs. CPython 3.11 to 3.15; otherwise pair after pair by the public interface.
  *
  * Only keys that are exactly str are put here, and only into tables of such: comparing and hashing
  * them calls nobody's code, so that nobody sees a table that is half done. What is replaced is
@@ -159,11 +159,24 @@ static PyDictKeysObject *empty_keys(void) {
     return keys;
 }
 
+/* Whether somebody is told of its changes (from 3.12 on): who calls PyDict_Watch(), and CPython of
+ * the globals that its optimizer relies on. */
+static bool is_watched(const PyDictObject *dict) {
+#if PY_VERSION_HEX >= 0x030E0000
+    return (dict->_ma_watcher_tag & DICT_WATCHER_MASK) != 0;
+#elif PY_VERSION_HEX >= 0x030C0000
+    return (dict->ma_version_tag & DICT_WATCHER_MASK) != 0;
+#else
+    (void)dict;
+    return false;
+#endif
+}
+
 /* Gives the dict a table of its own with room for so many keys more. False: it is another kind of
  * table, or there is no memory. */
 static bool make_room(PyDictObject *dict, size_t count) {
     PyDictKeysObject *old = dict->ma_keys, *keys;
-    if (dict->ma_values != NULL)
+    if (dict->ma_values != NULL || is_watched(dict))
         return false;
     if (old == empty_keys()) {
         if ((keys = new_keys(count)) == NULL)

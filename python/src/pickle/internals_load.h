@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
  * The part of the shim that loading needs: objects made by hand, on the layouts of CPython 3.9 to
- * 3.13; and the same on its public interface, for others and for MPK_PUBLIC_ONLY.
+ * 3.15; and the same on its public interface, for others and for MPK_PUBLIC_ONLY.
  */
 #ifndef MPK_INTERNALS_LOAD_H
 #define MPK_INTERNALS_LOAD_H
 
 #include "internals.h"
 
-#if MPK_INTERNALS && PY_VERSION_HEX < 0x030E0000 && !defined(Py_REF_DEBUG) &&                      \
-    !defined(Py_TRACE_REFS)
+#if MPK_INTERNALS && !defined(Py_REF_DEBUG) && !defined(Py_TRACE_REFS)
 #define MPK_LAYOUTS 1
 #else
 #define MPK_LAYOUTS 0
@@ -42,14 +41,28 @@ bool mpk_is_bare_function(PyObject *object);
 /* Sets an attribute of a function that is often set. 0: it is another, or another kind of value. */
 bool mpk_set_in_function(PyObject *function, PyObject *name, PyObject *value);
 
+/* ---- objects --------------------------------------------------------------------------------- */
+
+#if MPK_LAYOUTS
+/* What all of them begin with. The types are CPython's own, which count no references. From 3.14 on
+ * flags lie beside the count. */
+static inline void mpk_begin(PyObject *made, PyTypeObject *type) {
+#if PY_VERSION_HEX >= 0x030E0000 && SIZEOF_VOID_P > 4
+    made->ob_refcnt_full = 1;
+#else
+    made->ob_refcnt = 1;
+#endif
+    made->ob_type = type;
+}
+#endif
+
 /* ---- numbers --------------------------------------------------------------------------------- */
 
 /* Room for two digits: a multiple of 16 bytes, as the allocator has it, is that for one as well. */
 #if MPK_LAYOUTS && PY_VERSION_HEX >= 0x030C0000
 #define MPK_LONG_SIZE (offsetof(PyLongObject, long_value.ob_digit) + 2 * sizeof(digit))
 static inline void mpk_set_digits(PyLongObject *made, digit low, digit high, bool negative) {
-    made->ob_base.ob_refcnt = 1;
-    made->ob_base.ob_type = &PyLong_Type;
+    mpk_begin((PyObject *)made, &PyLong_Type);
     made->long_value.lv_tag = (uintptr_t)(high != 0 ? 2 : 1) << 3 | (negative ? 2 : 0);
     made->long_value.ob_digit[0] = low;
     made->long_value.ob_digit[1] = high;
@@ -58,18 +71,24 @@ static inline void mpk_set_digits(PyLongObject *made, digit low, digit high, boo
 #define MPK_LONG_SIZE (offsetof(PyLongObject, ob_digit) + 2 * sizeof(digit))
 static inline void mpk_set_digits(PyLongObject *made, digit low, digit high, bool negative) {
     const Py_ssize_t count = high != 0 ? 2 : 1;
-    made->ob_base.ob_base.ob_refcnt = 1;
-    made->ob_base.ob_base.ob_type = &PyLong_Type;
+    mpk_begin((PyObject *)made, &PyLong_Type);
     made->ob_base.ob_size = negative ? -count : count;
     made->ob_digit[0] = low;
     made->ob_digit[1] = high;
 }
 #endif
 
+/* Those that CPython has only one of. */
+#if PY_VERSION_HEX >= 0x030F0000
+enum { MPK_SINGLE_LEAST = -5, MPK_SINGLE_MOST = 1024 };
+#else
+enum { MPK_SINGLE_LEAST = -5, MPK_SINGLE_MOST = 256 };
+#endif
+
 static inline PyObject *mpk_new_int(int64_t value) {
 #if MPK_LAYOUTS && PYLONG_BITS_IN_DIGIT == 30
     const uint64_t size = value < 0 ? -(uint64_t)value : (uint64_t)value;
-    if (MPK_LIKELY(size >> 60 == 0 && (value > 256 || value < -5))) {
+    if (MPK_LIKELY(size >> 60 == 0 && (value > MPK_SINGLE_MOST || value < MPK_SINGLE_LEAST))) {
         PyLongObject *made = (PyLongObject *)PyObject_Malloc(MPK_LONG_SIZE);
         if (MPK_LIKELY(made != NULL)) {
             mpk_set_digits(made, (digit)(size & PyLong_MASK), (digit)(size >> PyLong_SHIFT),
@@ -85,8 +104,7 @@ static inline PyObject *mpk_new_float(double value) {
 #if MPK_LAYOUTS
     PyFloatObject *made = (PyFloatObject *)PyObject_Malloc(sizeof *made);
     if (MPK_LIKELY(made != NULL)) {
-        made->ob_base.ob_refcnt = 1;
-        made->ob_base.ob_type = &PyFloat_Type;
+        mpk_begin((PyObject *)made, &PyFloat_Type);
         made->ob_fval = value;
         return (PyObject *)made;
     }
@@ -127,8 +145,7 @@ static inline PyObject *mpk_new_ascii(const char *text, size_t size) {
     PyASCIIObject *made = (PyASCIIObject *)PyObject_Malloc(sizeof *made + size + 1);
     if (MPK_LIKELY(made != NULL)) {
         char *to = (char *)(made + 1);
-        made->ob_base.ob_refcnt = 1;
-        made->ob_base.ob_type = &PyUnicode_Type;
+        mpk_begin((PyObject *)made, &PyUnicode_Type);
         made->length = (Py_ssize_t)size;
         made->hash = -1;
         memset(&made->state, 0, sizeof made->state);
@@ -179,9 +196,11 @@ static inline PyObject *mpk_new_tuple(PyObject *const *items, size_t count) {
             return PyErr_NoMemory();
         PyTupleObject *made = (PyTupleObject *)(void *)(block + LINKS);
         block[0] = block[1] = 0;
-        made->ob_base.ob_base.ob_refcnt = 1;
-        made->ob_base.ob_base.ob_type = &PyTuple_Type;
+        mpk_begin((PyObject *)made, &PyTuple_Type);
         made->ob_base.ob_size = (Py_ssize_t)count;
+#if PY_VERSION_HEX >= 0x030E0000
+        made->ob_hash = -1;
+#endif
         for (size_t i = 0; i < count; i++)
             made->ob_item[i] = items[i];
         return (PyObject *)made;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Attributes where CPython 3.11 to 3.13 has them before an object needs a dict: in values beside
+ * Attributes where CPython 3.11 to 3.15 has them before an object needs a dict: in values beside
  * it, whose names its class has. For one file: it needs Py_BUILD_CORE.
  */
 #ifndef MPK_INTERNALS_SHAPE_H

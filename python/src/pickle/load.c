@@ -36,7 +36,7 @@ static mfi_slot make_long_text(void *c, const char *text, size_t size) {
     if (copy != NULL) {
         memcpy(copy, text, size);
         copy[size] = '\0';
-        value = PyLong_FromString(copy, NULL, 0);
+        value = PyLong_FromString(copy, NULL, (l->d.ways & MFI_WAY_DECIMAL) != 0 ? 10 : 0);
         PyMem_Free(copy);
     }
     if (value == NULL && (!PyErr_Occurred() || PyErr_ExceptionMatches(PyExc_ValueError))) {
@@ -145,6 +145,7 @@ void mpk_loader_init(struct mpk_loader *l, struct mpk_state *state, const char *
     l->d.max_bytes = UINT64_MAX / 2;
     l->d.max_marks = UINT64_MAX / 2;
     l->d.operation = operation;
+    l->d.ways = state->ways;
     l->d.error = &l->error;
 }
 

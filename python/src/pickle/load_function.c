@@ -170,7 +170,38 @@ PyMethodDef mpk_load_methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
+/* What CPython makes of a stream; NULL without an exception: it refuses it. */
+static PyObject *made_of(PyObject *loads, const char *stream, size_t size) {
+    PyObject *made = PyObject_CallFunction(loads, "y#", stream, (Py_ssize_t)size);
+    PyErr_Clear();
+    return made;
+}
+
+/* What this CPython does with streams that no pickler writes; it changed within its versions. */
+static int ask_about_ways(struct mpk_state *state) {
+#define MADE_OF(stream) made_of(loads, (stream), sizeof(stream) - 1)
+    PyObject *pickle = PyImport_ImportModule("_pickle");
+    PyObject *loads = pickle == NULL ? NULL : PyObject_GetAttrString(pickle, "loads");
+    Py_XDECREF(pickle);
+    if (loads == NULL)
+        return -1;
+    PyObject *hexadecimal = MADE_OF("I0x10\n."), *minus = MADE_OF("I-0\n.");
+    PyObject *across = MADE_OF("\x80\x04\x95\x02\0\0\0\0\0\0\0I1\n."), *none = MADE_OF("N(e.");
+    state->ways = (hexadecimal == NULL ? MFI_WAY_DECIMAL : 0u) |
+                  (minus != Py_False ? MFI_WAY_BOOLS : 0u) |
+                  (across == NULL ? MFI_WAY_FRAMES : 0u) | (none == NULL ? MFI_WAY_EMPTY : 0u);
+    Py_XDECREF(hexadecimal);
+    Py_XDECREF(minus);
+    Py_XDECREF(across);
+    Py_XDECREF(none);
+    Py_DECREF(loads);
+    return 0;
+#undef MADE_OF
+}
+
 int mpk_load_setup(PyObject *module, struct mpk_state *state) {
+    if (ask_about_ways(state) < 0)
+        return -1;
     if (mpk_global_setup(module, state) < 0 || mpk_dill_setup(module, state) < 0 ||
         mpk_unpickler_memo_setup(module, state) < 0)
         return -1;

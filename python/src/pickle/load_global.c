@@ -170,6 +170,29 @@ static PyObject *find_quickly(struct mpk_loader *l, PyObject *module, PyObject *
     return found;
 }
 
+/* What is said of a name that is not there, as this CPython says it. */
+#if PY_VERSION_HEX >= 0x030E0000
+static PyObject *attribute_of(PyObject *object, PyObject *name, PyObject *whole) {
+    (void)whole;
+    return PyObject_GetAttr(object, name);
+}
+
+static void refuse_path(PyObject *module, PyObject *name) {
+    if (!PyErr_ExceptionMatches(PyExc_AttributeError))
+        return;
+    PyObject *why = PyErr_GetRaisedException();
+    PyObject *of = PyObject_GetAttrString(module, "__name__");
+    if (of == NULL) {
+        PyErr_SetRaisedException(why);
+        return;
+    }
+    PyErr_Format(PyExc_AttributeError, "Can't resolve path %R on module %R", name, of);
+    PyObject *said = PyErr_GetRaisedException();
+    PyException_SetContext(said, why); /* takes it */
+    PyErr_SetRaisedException(said);
+    Py_DECREF(of);
+}
+#else
 static PyObject *attribute_of(PyObject *object, PyObject *name, PyObject *whole) {
     if (PyUnicode_CompareWithASCIIString(name, "<locals>") == 0) {
         PyErr_Format(PyExc_AttributeError, "Can't get local attribute %R on %R", whole, object);
@@ -183,6 +206,11 @@ static PyObject *attribute_of(PyObject *object, PyObject *name, PyObject *whole)
     return found;
 }
 
+static void refuse_path(PyObject *module, PyObject *name) {
+    (void)module, (void)name;
+}
+#endif
+
 /* A name with dots, as protocol 4 has them. */
 static PyObject *walk(PyObject *module, PyObject *name) {
     PyObject *dot = PyUnicode_FromOrdinal('.');
@@ -193,6 +221,8 @@ static PyObject *walk(PyObject *module, PyObject *name) {
         Py_DECREF(found);
         found = next;
     }
+    if (found == NULL && parts != NULL && PyList_GET_SIZE(parts) > 1)
+        refuse_path(module, name);
     Py_XDECREF(dot);
     Py_XDECREF(parts);
     return found;

@@ -24,7 +24,7 @@
 /* The formatter finds no end with such lists. */
 /* clang-format off */
 #define MPK_NAMES(X) \
-    X(__annotations__) X(__eq__) X(__hash__) X(__mp_main__) X(module) X(name) X(value) X(__class__) X(__dict__) X(__doc__) X(__func__) X(__getnewargs__) \
+    X(__annotate_func__) X(__annotations__) X(__eq__) X(__hash__) X(__mp_main__) X(module) X(name) X(value) X(__class__) X(__dict__) X(__doc__) X(__func__) X(__getnewargs__) \
     X(__getnewargs_ex__) X(__getstate__) X(__init__) X(__kwdefaults__) X(__main__) X(__module__) \
     X(__name__) X(__new__) X(__newobj__) X(__newobj_ex__) X(__qualname__) X(__reduce__) \
     X(__reduce_ex__) X(__setstate__) X(__slots__) X(__slotnames__) X(__weakref__) X(__builtins__) X(ASCII) \
@@ -65,6 +65,7 @@ struct mpk_state {
     PyObject *settings;       /* mayfly.settings, once somebody has looked at them; or NULL */
     struct mpk_dumper *spare; /* one that no dump uses, with its memory */
     int default_protocol;
+    unsigned ways; /* enum mfi_way: how this CPython reads numbers in them */
     struct mpk_loader *spare_loader;
 };
 

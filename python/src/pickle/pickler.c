@@ -368,14 +368,15 @@ static PyObject *get_persistent_id(struct mpk_pickler *self, void *unused) {
 
 static int set_persistent_id(struct mpk_pickler *self, PyObject *value, void *unused) {
     (void)unused;
-    if (value == NULL || !PyCallable_Check(value)) {
-        PyErr_SetString(PyExc_TypeError, value == NULL
-                                             ? "attribute deletion is not supported"
-                                             : "persistent_id must be a callable taking one "
-                                               "argument");
+    if (value == NULL && self->persistent_id == NULL) {
+        PyErr_SetString(PyExc_AttributeError, "persistent_id");
         return -1;
     }
-    Py_INCREF(value);
+    if (value != NULL && !PyCallable_Check(value)) {
+        PyErr_SetString(PyExc_TypeError, "persistent_id must be a callable taking one argument");
+        return -1;
+    }
+    Py_XINCREF(value);
     Py_XSETREF(self->persistent_id, value);
     return 0;
 }
