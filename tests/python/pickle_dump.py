@@ -489,7 +489,7 @@ def trap_19_nothing_leaks_neither_from_what_fails():
                     {Fails()}, frozenset([Fails()]), Deep(Deep(Fails())),
                     [Plain(a="s"), Fails()]):
         for protocol in 0, 2, 4:
-            flat(lambda: outcome(mayfly.dumps, hostile, protocol))
+            flat(lambda: outcome(mayfly.dumps, hostile, protocol), noise=3)
 
     class Full:
         def write(self, data):
