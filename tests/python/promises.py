@@ -69,7 +69,10 @@ def dumping_survives_every_refused_allocation():
 
 @case
 def loading_survives_every_refused_allocation():
-    for obj in data(), [sample, sample(2)]:
+    whole = data()
+    if sys.version_info[:2] == (3, 13):
+        del whole["plain"]  # type() itself crashes when it is refused memory for a class that has __dict__
+    for obj in whole, [sample, sample(2)]:
         text = mayfly.dumps(obj)
         assert every_allocation_refused(lambda text=text: mayfly.loads(text)) > 3
         mayfly.loads(text)
