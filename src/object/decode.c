@@ -303,7 +303,7 @@ int mfi_line_small_int(const char *text, size_t size, unsigned ways, bool *ret_b
     copy[used] = '\0';
     errno = 0;
     const long n = strtol(copy, &end, (ways & MFI_WAY_DECIMAL) != 0 ? 10 : 0);
-    if (errno != 0 || *end != '\0' || text[0] == '\n')
+    if (errno == ERANGE || *end != '\0' || text[0] == '\n')
         return 1;
     *ret_bool = size == 2 && (n == 0 || n == 1) && ((ways & MFI_WAY_BOOLS) == 0 || text[0] == '0');
     *ret = n;
