@@ -60,8 +60,10 @@ check S4_a_program_without_that_function_says_what_it_carries '
     cc -I"$MFT_SOURCE/include" -DMAYFLY_SOURCE_FLAGS="\"-I$MFT_SOURCE/include\"" -o $base/carries $base/carries.c &&
     status 1 $mayfly source $base/carries no_such && says "carries 1 text" && says carries.c && says no_such'
 check S4_a_missing_header_is_told_with_the_way_to_it '
-    cc -I"$MFT_SOURCE/include" -o $base/carries $base/carries.c &&
-    status 1 $mayfly source --form unit $base/carries main; says "MAYFLY_SOURCE_FLAGS" '
+    mkdir $base/inc && echo "#define RESULT 0" >$base/inc/only_there.h &&
+    printf "#include <mayfly/source.h>\n#include \"only_there.h\"\nMAYFLY_EMBED_SOURCE();\nint main(void) { return RESULT; }\n" >$base/lost.c &&
+    cc -I"$MFT_SOURCE/include" -I$base/inc -o $base/lost $base/lost.c &&
+    status 1 $mayfly source --form unit $base/lost main && says "MAYFLY_SOURCE_FLAGS" '
 check S1_a_full_standard_output_is_a_failure '! $mayfly call $base/sums.c add 1 2 >/dev/full 2>$base/stderr && says "standard output"'
 check S1_help_and_completion_know_it '
     $mayfly help call | grep -q -- --constructors && $mayfly completion bash >$base/completion && bash -c ". $base/completion

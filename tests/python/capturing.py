@@ -44,7 +44,7 @@ def what_was_printed_before_and_after_stays_where_it_belongs():
     out = script("""
         import mayfly, os
         print("before")
-        with mayfly.capture() as out: print("within"); os.write(1, b"too\\n")
+        with mayfly.capture() as out: print("within", flush=True); os.write(1, b"too\\n")
         print("after", repr(out.getvalue()))
     """)
     assert out == "before\nafter 'within\\ntoo\\n'\n", out
