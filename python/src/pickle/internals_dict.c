@@ -163,9 +163,9 @@ static PyDictKeysObject *empty_keys(void) {
  * the globals that its optimizer relies on. */
 static bool is_watched(const PyDictObject *dict) {
 #if PY_VERSION_HEX >= 0x030E0000
-    return (dict->_ma_watcher_tag & DICT_WATCHER_MASK) != 0;
+    return (dict->_ma_watcher_tag & ((1 << DICT_MAX_WATCHERS) - 1)) != 0;
 #elif PY_VERSION_HEX >= 0x030C0000
-    return (dict->ma_version_tag & DICT_WATCHER_MASK) != 0;
+    return (dict->ma_version_tag & ((1 << DICT_MAX_WATCHERS) - 1)) != 0;
 #else
     (void)dict;
     return false;
