@@ -175,10 +175,11 @@ static int show_stats(mayfly_cache *cache, bool as_json) {
     } rows[] = {{"entries", s.entries}, {"bytes", s.bytes},     {"hits", s.hits},
                 {"misses", s.misses},   {"expired", s.expired}, {"damaged", s.damaged},
                 {"puts", s.puts},       {"evicted", s.evicted}, {"waited", s.waited}};
-    json_t *object = json_object();
-    json_t *path = json_string(mayfly_cache_path(cache)); /* NULL: it is not UTF-8 */
-    const bool has_words = path != NULL;
-    (void)json_object_set_new(object, "path", path);
+    json_t *object = as_json ? json_object() : NULL;
+    if (json_object_set_new(object, "path", json_string(mayfly_cache_path(cache))) < 0) {
+        json_decref(object); /* the path is not UTF-8 */
+        object = NULL;
+    }
     if (!as_json)
         printf("%-8s %s\n", "path", mayfly_cache_path(cache));
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -186,12 +187,7 @@ static int show_stats(mayfly_cache *cache, bool as_json) {
         if (!as_json)
             printf("%-8s %llu\n", rows[i].name, (unsigned long long)rows[i].number);
     }
-    if (as_json && has_words)
-        return cli_print_json(object);
-    json_decref(object);
-    if (as_json)
-        return cli_print_json(NULL);
-    return EXIT_OK;
+    return as_json ? cli_print_json(object) : EXIT_OK;
 }
 
 int cmd_cache(const struct cli_values *values) {

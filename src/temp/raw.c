@@ -182,8 +182,8 @@ int mfi_raw_write(mayfly_file *file, const void *data, size_t size, mayfly_error
             return (int)end;
         file->position = end;
     }
-    if (size >
-        (uint64_t)(INT64_MAX - file->position)) /* gathered, it would stand in the way for ever */
+    /* Gathered, it would stand in the way for ever. */
+    if (size > (uint64_t)(INT64_MAX - file->position))
         return fail_write(file, -EFBIG, "write", error);
     if (file->account != NULL) {
         const int charged = charge(file, file->position + (int64_t)size, error);

@@ -6,13 +6,13 @@
  * On disk     block i at i * 4136: nonce (24), ciphertext (4096), tag (16), by
  *             XChaCha20-Poly1305 (libsodium; RFC 8439 with a 192-bit nonce). The block's number
  *             is authenticated with it, so blocks cannot be exchanged.
- * Invariants  a nonce is drawn at random for every writing of a block and never used again. The
- * key, and a block in clear, exist in locked memory only, which is little, because a user may have
- * only 64 KiB of it; the key is wiped when the file is closed: after that, or after a crash, the
- * bytes on disk say nothing but how many they are. Which blocks were ever written, and how long the
- * file is, is known in memory: a block that was not written reads as zeros, and one that was may
- * not be missing. Not handled an attacker who writes an older version of a block back (a replay) is
- * not noticed.
+ * Invariants  a nonce is drawn at random for every writing of a block and never used again.
+ *             The key, and a block in clear, exist in locked memory only, which is little, because
+ *             a user may have only 64 KiB of it. The key is wiped when the file is closed: after
+ *             that, or after a crash, the bytes on disk say nothing but how many they are.
+ *             Which blocks were ever written, and how long the file is, is known in memory: a
+ *             block that was not written reads as zeros, and one that was may not be missing.
+ * Not handled an attacker who writes an older version of a block back (a replay) is not noticed.
  */
 #define _GNU_SOURCE
 #include "store.h"

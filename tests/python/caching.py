@@ -241,7 +241,6 @@ def nothing_is_left_of_caches():
     assert open_descriptors() == fds, (fds, open_descriptors())
 
 
-
 @case
 def who_waits_for_anothers_computation_can_be_interrupted():
     import signal

@@ -270,6 +270,14 @@ char *mpk_save_old_str(struct mpk_dumper *d, char *q, PyObject *object);
 
 /* An instance whose class leaves everything to object; *done tells whether it is such a one. */
 char *mpk_save_instance(struct mpk_dumper *d, char *q, PyObject *object, bool owned, bool *done);
+
+/* Whether a class is found in a dict without asking its metaclass's code. */
+static inline bool mpk_goes_by_address(PyTypeObject *type) {
+    const PyTypeObject *meta = Py_TYPE(type);
+    return meta->tp_hash == PyType_Type.tp_hash &&
+           meta->tp_richcompare == PyType_Type.tp_richcompare;
+}
+
 /* Whether the class writes its instances by __reduce__ of its own and has no say otherwise. */
 bool mpk_class_reduces(struct mpk_dumper *d, PyObject *object);
 int mpk_classes_new(struct mpk_dumper *d);

@@ -96,9 +96,7 @@ static char *leave_fast(struct mpk_dumper *d, char *q, PyObject *object) {
 
 /* The saver of a type, a new reference, or NULL. Looking may run a metaclass's code. */
 static PyObject *saver_of(struct mpk_dumper *d, PyTypeObject *type) {
-    const PyTypeObject *meta = Py_TYPE(type);
-    const bool plain =
-        meta->tp_hash == PyType_Type.tp_hash && meta->tp_richcompare == PyType_Type.tp_richcompare;
+    const bool plain = mpk_goes_by_address(type);
 #if MPK_INTERNALS
     if (plain && mpk_dict_find(d->registered, (PyObject *)type, NULL) == 0)
         return NULL;

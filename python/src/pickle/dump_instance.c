@@ -170,10 +170,8 @@ static struct mpk_class *class_of(struct mpk_dumper *d, PyObject *object) {
 static bool is_unregistered(struct mpk_dumper *d, struct mpk_class *class) {
     if (MFI_LIKELY(class->epoch == d->epoch))
         return true;
-    const PyTypeObject *meta = Py_TYPE(class->type);
     if (PyDict_GET_SIZE(d->state->dispatch_table) > 0 &&
-        (meta->tp_hash != PyType_Type.tp_hash ||
-         meta->tp_richcompare != PyType_Type.tp_richcompare ||
+        (!mpk_goes_by_address(class->type) ||
          mpk_dict_find(d->state->dispatch_table, (PyObject *)class->type, NULL) != 0))
         return false;
     class->epoch = d->epoch;
